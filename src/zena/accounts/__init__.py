@@ -1,0 +1,18 @@
+"""People, firms and how they get in."""
+
+from pathlib import Path
+
+from zena.accounts import api, jobs, navigation, web
+from zena.kit.registry import Registry
+
+_HERE = Path(__file__).parent
+
+
+def register(registry: Registry) -> None:
+    registry.routes += [*api.ROUTES, *web.ROUTES]
+    registry.templates.append(_HERE / "templates")
+    registry.nav.append(navigation.entries)
+    for job in jobs.JOBS:
+        registry.job(job)
+    for cron in jobs.CRONS:
+        registry.crons[cron.name] = cron

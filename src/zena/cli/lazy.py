@@ -1,0 +1,39 @@
+"""What the composition root hands to the command line by name, so that `zena --help` imports none of it."""
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+
+def resolve(target: str) -> Any:
+    """Return what `module:attribute` names."""
+    module, _, attribute = target.partition(":")
+    return getattr(import_module(module), attribute)
+
+
+@dataclass(frozen=True, slots=True)
+class LazyCommand:
+    """A command group of a slice: its help for the overview, and where its Typer app is once somebody calls it."""
+
+    help: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """The functions of the composition root, each as `module:attribute`.
+
+    `migrations` names the module with `upgrade(owner_url, ops_url)`, `state(owner_url)` and `config()`.
+    `build_state(settings, worker=bool)`, `started(state)` (async context), `create_app(state)` (ASGI),
+    `work(state, stop)` (coroutine, returns when `stop` is set), and `welcome(settings, demo=bool)` (coroutine: load
+    the demo firm if asked; return the line that lets the first person in, or None). `program` is how the interpreter
+    starts this command line again, for the processes under the supervisor.
+    """
+
+    migrations: str
+    build_state: str
+    started: str
+    create_app: str
+    work: str
+    welcome: str | None = None
+    program: tuple[str, ...] = ("-m", "zena")

@@ -1,0 +1,33 @@
+"""`zena migrate`: bringing the database to this release's schema."""
+
+import asyncio
+from typing import Annotated, Any
+
+import typer
+
+from zena.cli.output import say
+
+
+def migrate(plan: Annotated[bool, typer.Option("--plan", help="Only say what would be done.")] = False) -> None:
+    """Bring the database to this release's schema; safe to run twice, and while the old release serves."""
+    from zena.cli.schema import planned, upgraded
+    from zena.cli.shell import hooks, require, settings
+    from zena.kit.embedded.attach import attached
+    from zena.settings import Role
+
+    with attached(settings()) as found:
+        require(found, Role.OWNER, Role.OPS)
+        if plan:
+            _say_plan(asyncio.run(planned(found, hooks().migrations)))
+            return
+        before = asyncio.run(planned(found, hooks().migrations))
+        asyncio.run(upgraded(found, hooks().migrations))
+    done = [step["revision"] for step in before["pending"]]
+    text = f"migrated to {before['head']}" if done else f"nothing to do: the database is at {before['head']}"
+    say({"from": before["current"], "to": before["head"], "done": done}, text)
+
+
+def _say_plan(plan: dict[str, Any]) -> None:
+    steps = "".join(f"\n  {step['revision']}  {step['what']}" for step in plan["pending"])
+    text = f"at {plan['current'] or 'nothing'}, this release is {plan['head']}: {len(plan['pending'])} to run{steps}"
+    say(plan, text)

@@ -1,0 +1,173 @@
+"""`zena serve` and `zena web`: the processes. The supervisor's own first step, `zena prepare`, is here too."""
+
+import asyncio
+import json
+import os
+import sys
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from zena.cli.lazy import resolve
+from zena.cli.output import CommandError
+from zena.kit.exits import Exit
+
+if TYPE_CHECKING:
+    from zena.cli.lazy import Hooks
+    from zena.kit.supervisor.plan import Plan
+    from zena.settings import Settings
+
+ParentOption = Annotated[int | None, typer.Option("--parent", hidden=True)]
+GoOption = Annotated[int | None, typer.Option("--go-fd", hidden=True)]
+ReadyOption = Annotated[int | None, typer.Option("--ready-fd", hidden=True)]
+
+WEB_ROLES = ("app", "ops_read")
+WORKER_ROLES = ("app", "ops", "ops_read", "backup")
+ALL_ROLES = ("app", "owner", "ops", "ops_read", "backup")
+
+
+def mount(app: typer.Typer) -> None:
+    """Add the commands of this module to the root."""
+    app.command()(serve)
+    app.command()(web)
+    app.command(hidden=True)(prepare)
+
+
+def serve(
+    demo: Annotated[bool, typer.Option("--demo", help="Load a demo firm once, and print a sign-in link.")] = False,
+) -> None:
+    """Run everything on this machine: database (unless ZENA_DATABASE_URL is set), migrations, web and worker."""
+    from zena.cli.shell import require, settings
+    from zena.kit.serving.listen import bind, port_of
+    from zena.kit.supervisor import leftovers
+    from zena.settings import Role, load_keys
+
+    found = settings()
+    if not found.embedded:
+        require(found, Role.APP, Role.OWNER, Role.OPS)
+    load_keys(found)
+    where = leftovers.clear(found.data_dir / "serve.json")
+    if where is not None:
+        raise CommandError(
+            f"Zena runs here already, at {where}; stop it, or set ZENA_DATA_DIR and ZENA_PORT", Exit.CONFIG
+        )
+    listener = bind(found.host, found.port)
+    if found.port == 0:
+        os.environ["ZENA_PORT"] = str(port_of(listener))
+        found = settings()
+    become_supervisor(_plan(found, listener.fileno(), demo=demo))
+
+
+def _plan(found: "Settings", listener: int, *, demo: bool) -> "Plan":
+    from zena.kit.supervisor.plan import Plan, Spec
+
+    web_command, work_command = program("web", "--fd", str(listener)), program("queue", "work")
+    children = [
+        *(Spec(f"web-{n}", web_command, WEB_ROLES) for n in range(1, found.web_processes + 1)),
+        *(Spec(f"worker-{n}", work_command, WORKER_ROLES, 30, late=True) for n in range(1, found.worker_processes + 1)),
+    ]
+    return Plan(
+        data_dir=str(found.data_dir),
+        url=found.public_url,
+        children=children,
+        embedded=found.embedded,
+        prepare=Spec("prepare", program("prepare", *(["--demo"] if demo else [])), ALL_ROLES),
+        listener=listener,
+        server_options={"max_connections": str(_connections(found))},
+    )
+
+
+def _connections(found: "Settings") -> int:
+    """Return how many connections the embedded server must allow: every pool full, and some to look from outside."""
+    each_web = 2 * found.pool_size + 4
+    each_worker = 2 * found.worker_pool_size + 8
+    spare = 16
+    return max(60, found.web_processes * each_web + found.worker_processes * each_worker + spare)
+
+
+def program(*arguments: str) -> list[str]:
+    """Return the command line that runs this program anew."""
+    # -P: whatever lies in the current directory is not ours to import.
+    return [sys.executable, "-P", *_hooks().program, *arguments]
+
+
+def become_supervisor(plan: "Plan") -> NoReturn:
+    """Replace this process by the supervisor: same process id, none of our imports."""
+    sys.stdout.flush()
+    command = [sys.executable, "-P", "-m", "zena.kit.supervisor", str(plan.to_descriptor())]
+    os.execv(sys.executable, command)  # noqa: S606 - no shell is the point
+
+
+def web(
+    fd: Annotated[int | None, typer.Option("--fd", hidden=True)] = None,
+    ready_fd: ReadyOption = None,
+    go_fd: GoOption = None,
+    parent: ParentOption = None,
+) -> None:
+    """Run one web process alone, for systemd, compose or Kubernetes."""
+    from zena.kit.serving.lifeline import tell_ready
+    from zena.kit.serving.listen import adopt, bind
+    from zena.kit.serving.server import serve as serve_http
+
+    tie(parent)
+    create_app, build_state = resolve(_hooks().create_app), resolve(_hooks().build_state)
+    found = fit_settings(go_fd)
+    listener = bind(found.host, found.port) if fd is None else adopt(fd)
+    app = create_app(build_state(found, worker=False))
+    serve_http(app, listener, on_ready=lambda: tell_ready(ready_fd))
+
+
+def prepare(
+    demo: Annotated[bool, typer.Option("--demo")] = False,
+    parent: ParentOption = None,
+) -> None:
+    """Migrate, check, and print the line that lets the first person in, as JSON. Run by `zena serve`."""
+    from zena.cli.schema import upgraded
+    from zena.cli.shell import settings
+    from zena.kit.posture import check_posture
+
+    tie(parent)
+    hook = _hooks().welcome
+    welcome = resolve(hook) if hook else None
+    found = settings()
+
+    async def everything() -> str | None:
+        await upgraded(found, _hooks().migrations)
+        await check_posture(found.dsn())
+        line: str | None = await welcome(found, demo=demo) if welcome else None
+        return line
+
+    line = asyncio.run(everything())
+    is_link = line is not None and line.startswith(("http://", "https://"))
+    print(json.dumps({"line": f"To get in, open this link; it works once: {line}" if is_link else line}))
+
+
+def fit_settings(go: int | None) -> "Settings":
+    """Return settings of a database that holds tenants apart and has this release's schema; else exit 78.
+
+    Under a supervisor, waits for the migrations first.
+    """
+    from zena.cli.shell import connected
+    from zena.kit.logs import setup_logging
+    from zena.kit.posture import check_posture, head_on_disk
+    from zena.kit.serving.lifeline import wait_for_go
+
+    wait_for_go(go)
+    found = connected()
+    setup_logging(found.log_level, as_json=not sys.stderr.isatty())
+    asyncio.run(check_posture(found.dsn(), head=head_on_disk(_hooks().migrations)))
+    return found
+
+
+def tie(parent: int | None) -> None:
+    """End with the supervisor, if there is one."""
+    if parent is not None:
+        from zena.kit.serving.lifeline import die_with_parent
+
+        die_with_parent(parent)
+
+
+def _hooks() -> "Hooks":
+    from zena.cli.shell import hooks
+
+    return hooks()

@@ -1,0 +1,80 @@
+"""What a command needs to reach the application: settings, a database, the parts of a process."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, TypeVar
+
+from zena.cli.lazy import Hooks, resolve
+
+if TYPE_CHECKING:
+    from zena.kit.state import State
+    from zena.settings import Role, Settings
+
+T = TypeVar("T")
+
+_hooks: ContextVar[Hooks] = ContextVar("hooks")
+
+
+def set_hooks(hooks: Hooks) -> None:
+    _hooks.set(hooks)
+
+
+def hooks() -> Hooks:
+    """Return the composition root's functions; LookupError outside the program `zena`."""
+    return _hooks.get()
+
+
+def settings() -> "Settings":
+    """Return the checked settings; SettingsError ends the command with 78."""
+    from zena.settings import load_settings
+
+    return load_settings()
+
+
+def connected(role: "Role | None" = None) -> "Settings":
+    """Return settings with the URLs of a database that runs, configured or embedded.
+
+    EmbeddedError if none runs; SettingsError if the URL of `role` is not configured.
+    """
+    from zena.kit.embedded.attach import attach
+
+    found = attach(settings())
+    if role is not None:
+        require(found, role)
+    return found
+
+
+def require(found: "Settings", *roles: "Role") -> None:
+    """Refuse settings that lack the URL of a role, naming each."""
+    from zena.settings import Problem, Role, SettingsError
+
+    names = {role: "ZENA_DATABASE_URL" if role is Role.APP else f"ZENA_DATABASE_{role.upper()}_URL" for role in roles}
+    missing = [
+        Problem(name, "nothing", f"the URL of zena_{role}")
+        for role, name in names.items()
+        if not found.secret_url(role)
+    ]
+    if missing:
+        raise SettingsError(missing)
+
+
+def in_state(work: "Callable[[State], Awaitable[T]]", *, worker: bool = False) -> T:
+    """Run a coroutine function with the parts of a process, connected; Ctrl-C cancels it, which rolls back.
+
+    Starts the embedded database for the duration, and migrates it, if none runs.
+    """
+    from zena.cli.schema import upgraded
+    from zena.kit.embedded import urls_of_running
+    from zena.kit.embedded.attach import attached
+
+    async def run(state: "State") -> T:
+        async with resolve(hooks().started)(state):
+            return await work(state)
+
+    configured = settings()
+    alone = configured.embedded and urls_of_running(configured.data_dir) is None
+    with attached(configured) as found:
+        if alone:
+            asyncio.run(upgraded(found, hooks().migrations))
+        return asyncio.run(run(resolve(hooks().build_state)(found, worker=worker)))

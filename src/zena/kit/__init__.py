@@ -1,0 +1,1 @@
+"""Domain-free building blocks: database, unit of work, tenancy, events, queue, cache, realtime, pages."""

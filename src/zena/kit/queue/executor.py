@@ -1,0 +1,98 @@
+"""Runs one job: its time limit, its retries, and the end of jobs that kill their worker."""
+
+import asyncio
+import random
+from dataclasses import dataclass
+from datetime import timedelta
+from time import perf_counter
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from pgqueuer.core.executors import AbstractEntrypointExecutor, EntrypointExecutorParameters
+from pgqueuer.errors import RetryRequested
+from pgqueuer.models import Context, Job
+
+from zena.kit.queue.enqueue import TENANT_HEADER
+from zena.kit.queue.payload import unpack_arguments
+from zena.kit.queue.queries import WorkerQueries
+from zena.kit.queue.work import JobWork, PostponeJob, RejectJob
+from zena.kit.registry import JobSpec
+
+if TYPE_CHECKING:
+    from zena.kit.state import State
+
+_FIRST_DELAY = 1.0
+_LONGEST_DELAY = 600.0
+
+
+@dataclass
+class JobExecutor(AbstractEntrypointExecutor):
+    """pgqueuer's executor for one registered job. A job that cannot end well is held, never dropped."""
+
+    state: "State"
+    spec: JobSpec
+    queries: WorkerQueries
+    slots: asyncio.Semaphore
+
+    async def execute(self, job: Job, context: Context) -> None:
+        work = self._work(job)
+        started, outcome = perf_counter(), "done"
+        try:
+            await self._run(work, job, context)
+        except BaseException as ended:
+            outcome = _outcome(ended)
+            raise
+        finally:
+            self.state.telemetry.job(self.spec.name, outcome, perf_counter() - started)
+
+    async def _run(self, work: JobWork, job: Job, context: Context) -> None:
+        if work.attempt > work.attempts:
+            raise RejectJob(f"{self.spec.name} was started {work.attempt - 1} times and never finished")
+        try:
+            with context.cancellation:
+                async with asyncio.timeout(self.spec.timeout):
+                    await self.spec.run(work, **unpack_arguments(job.payload))
+        except asyncio.CancelledError:
+            # pgqueuer takes a cancelled task for a job that nobody wants any more, and deletes it.
+            raise RetryRequested(timedelta(0), "the worker was stopped") from None
+        except PostponeJob as postponed:
+            self.queries.postponed.add(job.id)
+            raise RetryRequested(postponed.delay, str(postponed)) from postponed
+        except RejectJob:
+            raise
+        except Exception as error:
+            if work.is_last:
+                raise
+            raise RetryRequested(retry_delay(work.attempt), f"{type(error).__name__}: {error}") from error
+
+    def _work(self, job: Job) -> JobWork:
+        tenant = (job.headers or {}).get(TENANT_HEADER)
+        return JobWork(
+            state=self.state,
+            job_id=job.id,
+            name=self.spec.name,
+            tenant=UUID(str(tenant)) if tenant else None,
+            attempt=job.attempts + self.queries.picks.pop(job.id, 1),
+            attempts=self.spec.attempts,
+            slots=self.slots,
+        )
+
+
+def _outcome(ended: BaseException) -> str:
+    if not isinstance(ended, RetryRequested):
+        return "held"
+    return "postponed" if isinstance(ended.__cause__, PostponeJob) else "retried"
+
+
+def retry_delay(attempt: int) -> timedelta:
+    """Return how long to wait after a failed attempt: 1 s, 2, 4 ... 10 min, spread by a quarter."""
+    delay = min(_FIRST_DELAY * 2 ** (attempt - 1), _LONGEST_DELAY)
+    return timedelta(seconds=delay * random.uniform(0.75, 1.25))  # noqa: S311 - spreading load, not a secret
+
+
+def executor_for(state: "State", spec: JobSpec, queries: WorkerQueries, slots: asyncio.Semaphore) -> JobExecutor:
+    """Return the executor of a registered job; what fails for good is held with its traceback."""
+    parameters = EntrypointExecutorParameters(
+        concurrency_limit=0, func=spec.run, accepts_context=True, on_failure="hold"
+    )
+    return JobExecutor(parameters=parameters, state=state, spec=spec, queries=queries, slots=slots)

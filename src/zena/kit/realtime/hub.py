@@ -1,0 +1,194 @@
+"""The live connection of one process: who is in, what they hear, and how they catch up."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, Final
+from uuid import UUID
+
+from zena.kit.clock import Clock
+from zena.kit.db import Database, Raw
+from zena.kit.errors import Problem
+from zena.kit.logs import get_logger
+from zena.kit.realtime.channels import Channel, ChannelRefused
+from zena.kit.realtime.doorman import Doorman, Entrant
+from zena.kit.realtime.feed import Feed
+from zena.kit.realtime.frames import frame
+from zena.kit.realtime.hall import Hall
+from zena.kit.realtime.limits import Limits, Meter
+from zena.kit.realtime.member import Member, Subscription
+from zena.kit.realtime.outbox import DATABASE_AWAY
+from zena.kit.realtime.tail import Tail
+from zena.kit.realtime.watch import Watch
+from zena.kit.registry import Registry
+
+log = get_logger(__name__)
+
+TRY_AGAIN_LATER: Final = 1013
+_GOING_AWAY: Final = 1001
+
+#: A reader that makes no room in its mailbox for this long during a replay is given up.
+_STALLED: Final = 30.0
+
+
+class LimitReachedError(Exception):
+    """One connection too many."""
+
+
+class Hub(Hall):
+    """One per web process. Members join, subscribe to channels, and are told events in order, without gap or repeat."""
+
+    def __init__(
+        self, db: Database, registry: Registry, doorman: Doorman, clock: Clock, limits: Limits | None = None
+    ) -> None:
+        super().__init__(db, registry, doorman, limits or Limits())
+        self.clock = clock
+        self.strangers = 0
+        self.watch = Watch(self)
+        self.tail = Tail(self, self.watch)
+        self._present: Counter[UUID | tuple[UUID, UUID | None]] = Counter()
+        self._meters: dict[UUID, Meter] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        self._tasks = [asyncio.create_task(self.tail.run()), asyncio.create_task(self.watch.run())]
+
+    async def stop(self) -> None:
+        """Tell everybody to come again elsewhere, and stop."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for member in list(self.members):
+            member.end(_GOING_AWAY, "restarting")
+        await self.tail.stop()
+
+    def join(self, member: Member) -> None:
+        """Count a listener in, or raise LimitReachedError."""
+        scope = member.entrant.scope
+        if self._present[scope.tenant] >= self.limits.connections_per_tenant:
+            raise LimitReachedError("This firm has too many live connections.")
+        if self._present[scope.tenant, scope.user] >= self.limits.connections_per_user:
+            raise LimitReachedError("You have too many live connections.")
+        self.members.add(member)
+        self._present.update([scope.tenant, (scope.tenant, scope.user)])
+
+    def leave(self, member: Member) -> None:
+        """Forget a listener; nothing is told to it from here on. Leaving twice is leaving once."""
+        for channel in list(member.subscriptions):
+            self.unsubscribe(member, channel)
+        if member not in self.members:
+            return
+        self.members.discard(member)
+        scope = member.entrant.scope
+        for present in (scope.tenant, (scope.tenant, scope.user)):
+            self._present[present] -= 1
+            if not self._present[present]:
+                del self._present[present]
+        if scope.tenant not in self._present:
+            self._meters.pop(scope.tenant, None)
+
+    def may_speak(self, member: Member, now: float) -> bool:
+        """Tell whether the member's tenant has messages left this second."""
+        meter = self._meters.setdefault(member.entrant.scope.tenant, Meter(self.limits.messages_per_tenant))
+        return meter.allows(now)
+
+    async def authorize(self, connection: Raw, entrant: Entrant, name: str) -> tuple[Channel, Any]:
+        """Return the channel and what its rule grants, on a connection bound to the tenant; or raise ChannelRefused."""
+        channel = Channel.parse(name)
+        if channel is None or channel.resource not in self.rules:
+            raise ChannelRefused("invalid_channel", "There is no such channel.")
+        if channel.tenant != entrant.scope.tenant:
+            await self._cross_tenant(entrant, name[:200])
+            raise ChannelRefused("cross_tenant", "This channel belongs to another firm.")
+        try:
+            allowed = await self.rules[channel.resource].allow(connection, entrant.scope, channel.object_id)
+        except Problem as problem:
+            raise ChannelRefused.of(problem) from problem
+        return channel, allowed
+
+    async def subscribe(self, member: Member, names: Sequence[str], since: int | None) -> None:
+        """Let a member hear channels: first everything after `since`, then what comes. Raises ChannelRefused.
+
+        Several channels are caught up together, so that positions never step back.
+        """
+        if len(member.subscriptions) + len(names) > self.limits.subscriptions:
+            raise ChannelRefused("rate_limited", "Too many channels on one connection.")
+        scope = member.entrant.scope
+        known = self.feeds.get(scope.tenant)
+        epoch = known.epoch if known else 0
+        async with self.outbox.bound(scope.tenant, scope.user) as connection:
+            head = await self.outbox.head(connection, scope.tenant)
+            grants = [await self.authorize(connection, member.entrant, name) for name in names]
+        if member not in self.members:
+            return  # ended meanwhile
+        recovered = since is not None and head - self.limits.replay_events <= since <= head
+        cursor = since if since is not None and recovered else head
+        feed = self.feeds.setdefault(scope.tenant, Feed(scope.tenant, head))
+        ears = [self._attach(feed, member, channel, allowed, cursor) for channel, allowed in grants]
+        self.tail.ring()
+        for ear in ears:
+            told = frame("subscription", channel=str(ear.channel), position=cursor, recovered=recovered)
+            member.mailbox.post(told)
+        if feed.epoch != epoch:
+            await self.watch.recheck([member])  # somebody's rights changed while we asked for these
+        await self._catch_up(feed, member, ears)
+
+    def stats(self) -> dict[str, Any]:
+        """Return what operators ask of a live connection. No tenant is named."""
+        return {
+            "connections": len(self.members),
+            "unauthenticated": self.strangers,
+            "tenants": len(self.feeds),
+            "subscriptions": sum(len(member.subscriptions) for member in self.members),
+            "counts": dict(self.counts),
+        }
+
+    def _attach(self, feed: Feed, member: Member, channel: Channel, allowed: Any, cursor: int) -> Subscription:
+        former = member.subscriptions.pop(channel, None)
+        if former is not None:
+            feed.remove(former)
+        ear = Subscription(member, channel, self.rules[channel.resource], allowed, cursor)
+        member.subscriptions[channel] = ear
+        feed.add(ear)
+        return ear
+
+    async def _catch_up(self, feed: Feed, member: Member, ears: list[Subscription]) -> None:
+        """Read what was missed until these stand where the feed stands; then they are live.
+
+        Nothing awaits between the comparison and going live, so no event falls between and none comes twice.
+        """
+        while member in self.members and (cursor := ears[0].cursor) < feed.position:
+            rows = await self.outbox.events(feed.tenant, cursor, feed.position)
+            if not rows or rows[0].position != cursor + 1:
+                self._start_anew(feed, member, ears)
+                break
+            for row in rows:
+                feed.tell([ear for ear in ears if member.subscriptions.get(ear.channel) is ear], row)
+                for ear in ears:
+                    ear.cursor = row.position
+                if member.mailbox.is_crowded:
+                    await self._room(member)
+        for ear in ears:
+            ear.live = True
+
+    def _start_anew(self, feed: Feed, member: Member, ears: list[Subscription]) -> None:
+        """What was missed is trimmed away: the client has to read everything anew."""
+        for ear in ears:
+            ear.cursor = feed.position
+            told = frame("subscription", channel=str(ear.channel), position=feed.position, recovered=False)
+            member.mailbox.post(told)
+
+    async def _room(self, member: Member) -> None:
+        try:
+            await asyncio.wait_for(member.mailbox.room(), _STALLED)
+        except TimeoutError:
+            member.end(TRY_AGAIN_LATER, "too slow")
+
+    async def _cross_tenant(self, entrant: Entrant, name: str) -> None:
+        self.counts["cross_tenant"] += 1
+        scope = entrant.scope
+        log.warning("cross-tenant subscription refused", tenant=str(scope.tenant), user=str(scope.user), channel=name)
+        try:
+            await self.doorman.refused(entrant, name)
+        except DATABASE_AWAY as error:
+            log.warning("cross-tenant attempt not audited", error=type(error).__name__)

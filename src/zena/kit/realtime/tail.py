@@ -1,0 +1,92 @@
+"""Reads the outbox as it grows, for the tenants that have listeners in this process."""
+
+import asyncio
+from typing import Final
+
+from zena.kit.logs import get_logger
+from zena.kit.realtime.feed import Feed
+from zena.kit.realtime.hall import Hall
+from zena.kit.realtime.outbox import DATABASE_AWAY, Bell
+from zena.kit.realtime.watch import Watch
+from zena.kit.registry import EventRow
+
+log = get_logger(__name__)
+
+#: Staleness when a notification is lost.
+_POLL: Final = 1.0
+#: Commits that follow each other closely are read together.
+_GATHER: Final = 0.015
+_PAUSE: Final = 1.0
+_TRY_AGAIN_LATER: Final = 1013
+
+#: Events of these kinds may have taken somebody's sight of something; they are acted upon before they are told. A
+#: channel's rule may name more in an attribute `regrant`.
+ACCESS_EVENTS: Final = ("access.", "membership.", "token.", "tenant.")
+
+
+class Tail:
+    """One loop per process, woken by the database's bell and in any case each second."""
+
+    def __init__(self, hall: Hall, watch: Watch) -> None:
+        self._hall = hall
+        self._watch = watch
+        self._bell = Bell(hall.outbox.db)
+
+    def ring(self) -> None:
+        """Look at once: somebody new listens."""
+        self._bell.ring()
+
+    async def stop(self) -> None:
+        await self._bell.hush()
+
+    async def run(self) -> None:
+        while True:
+            try:
+                await self._turn()
+            except DATABASE_AWAY as error:
+                self._hall.counts["outages"] += 1
+                log.warning("outbox not readable", error=type(error).__name__)
+                await asyncio.sleep(_PAUSE)
+            except Exception:
+                log.exception("reading the outbox failed")
+                await asyncio.sleep(_PAUSE)
+            if not self._hall.feeds:
+                await self._bell.hush()
+            await self._bell.wait(_POLL if self._hall.feeds else None)
+
+    async def _turn(self) -> None:
+        if not self._hall.feeds:
+            return
+        await self._bell.listen()
+        heads = await self._hall.outbox.heads(self._hall.feeds)
+        for tenant, head in heads.items():
+            feed = self._hall.feeds.get(tenant)
+            if feed is not None:
+                await self._advance(feed, head)
+        await asyncio.sleep(_GATHER)
+
+    async def _advance(self, feed: Feed, head: int) -> None:
+        if head < feed.position:
+            self._restart(feed)
+        while feed.position < head and feed.channels:
+            rows = await self._hall.outbox.events(feed.tenant, feed.position, head)
+            if not rows or rows[0].position != feed.position + 1:
+                self._restart(feed)
+                return
+            for row in rows:
+                if self._concerns_access(row):
+                    feed.epoch += 1
+                    await self._watch.look_after(feed.members)
+                feed.hand_out(row)
+                await asyncio.sleep(0)  # lets the mailboxes drain: a bulk change is no reason to call a reader slow
+            self._hall.counts["events"] += len(rows)
+
+    def _concerns_access(self, row: EventRow) -> bool:
+        if row.type.startswith(ACCESS_EVENTS):
+            return True
+        return any(row.type in getattr(rule, "regrant", ()) for rule in self._hall.rules.values())
+
+    def _restart(self, feed: Feed) -> None:
+        """Positions mean nothing any more: a restored database, or a trimmed outbox. Clients begin anew."""
+        for member in feed.members:
+            member.end(_TRY_AGAIN_LATER, "positions have changed")

@@ -1,0 +1,58 @@
+"""What a process holds: made once by main.py, reached through `state_of(connection)`."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from litestar.connection import ASGIConnection
+
+from zena.kit.cache import Cache
+from zena.kit.clock import Clock
+from zena.kit.db import Database
+from zena.kit.mail import Mailer
+from zena.kit.pages import Cursors
+from zena.kit.ratelimit import Buckets
+from zena.kit.registry import Registry
+from zena.kit.storage import Storage
+from zena.kit.telemetry import Telemetry
+from zena.kit.templates import Renderer
+
+if TYPE_CHECKING:
+    from zena.kit.realtime import Hub
+    from zena.settings import Settings
+
+
+@dataclass(slots=True)
+class State:
+    """The process's parts. Nothing in here belongs to one request or one tenant."""
+
+    settings: "Settings"
+    registry: Registry
+    clock: Clock
+    db: Database
+    secret: bytes  # 32 random bytes of this installation; derive a key per purpose with `derived`
+    cache: Cache
+    cursors: Cursors
+    mail: Mailer
+    storage: Storage
+    buckets: Buckets
+    telemetry: Telemetry
+    html: Renderer
+    hub: "Hub | None" = None
+    describe: Callable[[], bytes] = bytes
+    _described: bytes = b""
+
+    def described(self) -> bytes:
+        """Return the API's description (OpenAPI 3.1, JSON); made when first asked for."""
+        self._described = self._described or self.describe()
+        return self._described
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether browsers keep Secure cookies for our address: https, or localhost."""
+        return self.settings.secure_cookies
+
+
+def state_of(connection: ASGIConnection[Any, Any, Any, Any]) -> State:
+    state: State = connection.app.state.zena
+    return state

@@ -1,0 +1,81 @@
+"""What to keep running: handed from the command that checked the settings to the supervisor it becomes."""
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+_VARIABLES = {
+    "app": "ZENA_DATABASE_URL",
+    "owner": "ZENA_DATABASE_OWNER_URL",
+    "ops": "ZENA_DATABASE_OPS_URL",
+    "ops_read": "ZENA_DATABASE_OPS_READ_URL",
+    "backup": "ZENA_DATABASE_BACKUP_URL",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """One process: its command, the database roles whose URLs it may hold, and its seconds to end after SIGTERM.
+
+    A `late` one starts when the others take work: the first page need not wait for it.
+    """
+
+    name: str
+    command: Sequence[str]
+    roles: Sequence[str]
+    grace: float = 25.0
+    late: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything the supervisor needs; it never reads settings itself.
+
+    `prepare` runs once while the others load, and holds them back until it has done well. Its last line of output
+    is JSON: `{"line": what to tell the operator}`.
+    `listener` is the descriptor of the bound socket that children inherit.
+    """
+
+    data_dir: str
+    url: str
+    children: Sequence[Spec]
+    embedded: bool = False
+    prepare: Spec | None = None
+    listener: int | None = None
+    state_name: str = "serve.json"
+    server_options: Mapping[str, str] = field(default_factory=dict)
+
+    def to_descriptor(self) -> int:
+        """Write the plan where an exec'ed process can read it, off the command line, and return the descriptor."""
+        with tempfile.TemporaryFile() as stream:
+            stream.write(json.dumps(asdict(self)).encode())
+            stream.flush()
+            descriptor = os.dup(stream.fileno())
+        os.set_inheritable(descriptor, True)  # noqa: FBT003 - the library's signature
+        return descriptor
+
+    @classmethod
+    def from_descriptor(cls, descriptor: int) -> "Plan":
+        with os.fdopen(descriptor, "rb") as stream:
+            stream.seek(0)
+            read = json.load(stream)
+        prepare = read.pop("prepare")
+        children = tuple(Spec(**child) for child in read.pop("children"))
+        return cls(**read, children=children, prepare=Spec(**prepare) if prepare else None)
+
+    @property
+    def state_file(self) -> Path:
+        return Path(self.data_dir) / self.state_name
+
+
+def environment(spec: Spec, own: Mapping[str, str], embedded: Mapping[str, str]) -> dict[str, str]:
+    """Return a child's environment: ours and the embedded server's URLs, without the URLs of roles it must not hold."""
+    merged = {**own, **embedded}
+    for role, variable in _VARIABLES.items():
+        if role not in spec.roles:
+            merged.pop(variable, None)
+            merged.pop(f"{variable}_FILE", None)
+    return merged

@@ -1,0 +1,79 @@
+"""Rules over several settings, and the refusal of secrets that are none."""
+
+from collections.abc import Iterator
+from urllib.parse import parse_qs, urlsplit
+
+from zena.settings.model import Settings
+from zena.settings.problems import Problem
+from zena.settings.types import masked, weakness
+
+_ENCRYPTED = {"require", "verify-ca", "verify-full"}
+_URLS = (
+    "database_url",
+    "database_owner_url",
+    "database_ops_url",
+    "database_ops_read_url",
+    "database_backup_url",
+    "database_direct_url",
+    "redis_url",
+    "storage_url",
+    "smtp_url",
+)
+
+
+def contradictions(settings: Settings) -> list[Problem]:
+    """Return what is wrong with settings that are well formed one by one."""
+    problems = [*_database(settings), *_mail(settings), *_sessions(settings)]
+    return problems + list(_production(settings)) if settings.env == "production" else problems
+
+
+def _database(settings: Settings) -> Iterator[Problem]:
+    if not settings.embedded:
+        return
+    for name in _URLS:
+        if name.startswith("database_") and getattr(settings, name) is not None:
+            yield Problem(
+                f"ZENA_{name.upper()}", "a URL", "ZENA_DATABASE_URL beside it, or neither (embedded database)"
+            )
+
+
+def _mail(settings: Settings) -> Iterator[Problem]:
+    if settings.smtp_url is not None and settings.mail_from is None:
+        yield Problem("ZENA_MAIL_FROM", "nothing", "the sender's address, because ZENA_SMTP_URL is set")
+
+
+def _sessions(settings: Settings) -> Iterator[Problem]:
+    if settings.session_idle_hours > settings.session_absolute_days * 24:
+        yield Problem(
+            "ZENA_SESSION_IDLE_HOURS",
+            str(settings.session_idle_hours),
+            f"at most ZENA_SESSION_ABSOLUTE_DAYS, {settings.session_absolute_days} days",
+        )
+
+
+def _production(settings: Settings) -> Iterator[Problem]:
+    if settings.debug:
+        yield Problem("ZENA_DEBUG", "true", "no debugging in production")
+    for name in _URLS:
+        secret = getattr(settings, name)
+        if secret is None:
+            continue
+        url, variable = secret.get_secret_value(), f"ZENA_{name.upper()}"
+        weak = weakness(url)
+        if weak:
+            yield Problem(variable, masked(url), weak)
+        if name.startswith("database_") and not settings.database_plaintext and not _encrypted(url):
+            yield Problem(
+                variable,
+                masked(url),
+                "sslmode=verify-full (or require), or ZENA_DATABASE_PLAINTEXT=true in a network you trust",
+            )
+
+
+def _encrypted(url: str) -> bool:
+    parts = urlsplit(url)
+    query = parse_qs(parts.query)
+    host = query.get("host", [parts.hostname or ""])[0]
+    if not host or host.startswith("/") or host in {"localhost", "127.0.0.1", "::1"}:
+        return True
+    return query.get("sslmode", query.get("ssl", ["prefer"]))[0] in _ENCRYPTED

@@ -1,0 +1,120 @@
+"""The value types of settings: how a string of the environment becomes a checked value."""
+
+import re
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import Annotated, Any, TypeAlias
+from urllib.parse import SplitResult, urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, SecretStr
+from pydantic_settings import NoDecode
+
+Network: TypeAlias = IPv4Network | IPv6Network
+
+#: Passwords that stand in examples and default installations everywhere.
+_KNOWN = """
+admin changeme change_me change-me default example guest insecure letmein passw0rd password postgres qwerty root
+sample secret test user your-secret-key zena zena_app zena_owner zena_ops zena_backup 12345678 123456789 1234567890
+"""
+KNOWN_SECRETS = frozenset(_KNOWN.split())
+SHORTEST_SECRET = 12
+_PASSWORD = re.compile(r"(?<=://)([^:/?#@]*):([^@/?#]*)@|(?<=[?&]password=)([^&#]*)")
+
+
+def masked(url: str) -> str:
+    """Return a URL with its password replaced, for people to read."""
+    return _PASSWORD.sub(lambda m: f"{m[1]}:***@" if m[1] is not None else "***", url)
+
+
+def _split(value: str, kind: str) -> SplitResult:
+    try:
+        parts = urlsplit(value)
+        _ = parts.port
+    except ValueError as error:
+        raise ValueError(f"a {kind} URL ({error})") from error
+    return parts
+
+
+def _url(value: SecretStr, kind: str, schemes: frozenset[str]) -> SecretStr:
+    parts = _split(value.get_secret_value(), kind)
+    if parts.scheme not in schemes or not (parts.netloc or parts.path or parts.query):
+        raise ValueError(f"a URL that starts with {' or '.join(f'{scheme}://' for scheme in sorted(schemes))}")
+    return value
+
+
+def _database(value: SecretStr) -> SecretStr:
+    parts = _split(value.get_secret_value(), "PostgreSQL")
+    scheme, _, driver = parts.scheme.partition("+")
+    if scheme not in {"postgresql", "postgres"} or driver not in {"", "asyncpg"}:
+        raise ValueError("a URL like postgresql://user:password@host:5432/zena")
+    if parts.path in {"", "/"}:
+        raise ValueError("a URL that names a database, like postgresql://user:password@host:5432/zena")
+    # urlunsplit() would drop the empty host of postgresql:///zena?host=/run/postgresql.
+    return SecretStr(value.get_secret_value().replace(parts.scheme, "postgresql", 1))
+
+
+def _page(value: str) -> str:
+    parts = _split(value, "page")
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username or parts.query or parts.fragment:
+        raise ValueError("an address like https://zena.example.com, without user, query or fragment")
+    if parts.path.rstrip("/"):
+        raise ValueError("an address without a path; Zena wants a host name of its own")
+    return value.rstrip("/")
+
+
+def _socket(value: str) -> str:
+    parts = _split(value, "socket")
+    if parts.scheme not in {"ws", "wss"} or not parts.hostname or parts.username or parts.query or parts.fragment:
+        raise ValueError("an address like wss://live.example.com/ws")
+    return value
+
+
+def _networks(value: Any) -> Any:
+    if isinstance(value, str):
+        return tuple(_network(part) for part in re.split(r"[,\s]+", value.strip()) if part)
+    return value
+
+
+def _network(text: str) -> Network:
+    try:
+        network = ip_network(text, strict=False)
+    except ValueError as error:
+        raise ValueError(f"addresses or networks like 10.0.0.5, 10.0.0.0/8, fd00::/8; {text!r} is none") from error
+    if network.prefixlen == 0:
+        raise ValueError(f"the addresses of your own proxies; {text} would let every visitor forge an address")
+    return network
+
+
+def _address(value: str) -> str:
+    if not re.fullmatch(r"[^\s@<>\"]+@[^\s@<>\"]+|[^<>\r\n]{1,80} <[^\s@<>\"]+@[^\s@<>\"]+>", value):
+        raise ValueError("an address like zena@example.com or Zena <zena@example.com>")
+    return value
+
+
+def scheme_of(*schemes: str) -> AfterValidator:
+    """Accept a secret URL with one of the schemes."""
+    return AfterValidator(lambda value: _url(value, schemes[0], frozenset(schemes)))
+
+
+DatabaseUrl = Annotated[SecretStr, AfterValidator(_database)]
+RedisUrl = Annotated[SecretStr, scheme_of("redis", "rediss", "unix")]
+StorageUrl = Annotated[SecretStr, scheme_of("file", "s3")]
+SmtpUrl = Annotated[SecretStr, scheme_of("smtp", "smtps")]
+PageUrl = Annotated[str, AfterValidator(_page)]
+SocketUrl = Annotated[str, AfterValidator(_socket)]
+MailAddress = Annotated[str, AfterValidator(_address)]
+Networks = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_networks)]
+
+
+def weakness(url: str) -> str | None:
+    """Return why the password inside a URL is no secret, or None. No password at all is no weakness (peer, unix)."""
+    try:
+        password = urlsplit(url).password
+    except ValueError:
+        return None
+    if password is None:
+        return None
+    if password.lower() in KNOWN_SECRETS:
+        return "a password of its own; this one stands in every list"
+    if len(password) < SHORTEST_SECRET:
+        return f"a password of at least {SHORTEST_SECRET} characters"
+    return None

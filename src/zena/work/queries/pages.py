@@ -1,0 +1,131 @@
+"""What pages read besides the API's own lists: things by their readable keys, names for ids, the talk about a task."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from zena.accounts.permissions import Permission
+from zena.kit.db import Raw
+from zena.kit.errors import NotFound
+from zena.kit.scope import Scope
+from zena.work.queries.bound import Bound
+from zena.work.queries.projects import one_project
+from zena.work.queries.shapes import LabelRow, ProjectDetail, TaskDetail
+from zena.work.queries.sight import is_client
+from zena.work.queries.tasks import one_task, task_by_key
+
+
+class Person(msgspec.Struct, frozen=True):
+    """A member as pages name them; `active` is false for somebody who has left."""
+
+    id: UUID
+    name: str
+    role: str
+    active: bool
+
+
+class Said(msgspec.Struct, frozen=True):
+    """A comment as it is shown."""
+
+    id: UUID
+    author_id: UUID | None
+    body: str
+    internal: bool
+    created_at: datetime
+    edited_at: datetime | None
+    version: int
+
+
+class Happened(msgspec.Struct, frozen=True):
+    """One line of activity."""
+
+    type: str
+    actor: UUID | None
+    payload: dict[str, Any]
+    at: datetime
+
+
+async def project_by_key(conn: Raw, scope: Scope, key: str) -> ProjectDetail:
+    """Return the project people call HBR; 404 unless the actor sees it."""
+    found = await conn.fetchval("SELECT id FROM project WHERE tenant_id = $1 AND key = $2", scope.tenant, key.upper())
+    if found is None:
+        raise NotFound.of("project")
+    body, _ = await one_project(conn, scope, found)
+    return msgspec.json.decode(body, type=ProjectDetail)
+
+
+async def task_called(conn: Raw, scope: Scope, key: str) -> TaskDetail:
+    """Return the task people call HBR-142; 404 unless the actor sees it."""
+    body, _ = await task_by_key(conn, scope, key)
+    return msgspec.json.decode(body, type=TaskDetail)
+
+
+async def task_again(conn: Raw, scope: Scope, task_id: UUID) -> TaskDetail:
+    body, _ = await one_task(conn, scope, task_id)
+    return msgspec.json.decode(body, type=TaskDetail)
+
+
+async def people(conn: Raw, scope: Scope) -> dict[UUID, Person]:
+    """Return everybody of the firm by membership, also those who left: old tasks still name them."""
+    rows = await conn.fetch(
+        "SELECT m.id, u.name, m.role, m.ended_at IS NULL AS active FROM membership m"
+        " JOIN user_account u ON u.id = m.user_id WHERE m.tenant_id = $1 ORDER BY u.sort_key, m.id",
+        scope.tenant,
+    )
+    return {row["id"]: Person(row["id"], row["name"], row["role"], row["active"]) for row in rows}
+
+
+def choices(everybody: Mapping[UUID, Person]) -> list[tuple[UUID, str]]:
+    """Return who can be chosen in a form: those who are still there."""
+    return [(person.id, person.name) for person in everybody.values() if person.active]
+
+
+async def labels(conn: Raw, scope: Scope) -> dict[UUID, LabelRow]:
+    rows = await conn.fetch(
+        "SELECT id, name, hue, version FROM label WHERE tenant_id = $1 ORDER BY lower(name), id", scope.tenant
+    )
+    return {row["id"]: LabelRow(**row) for row in rows}
+
+
+async def comments(conn: Raw, scope: Scope, task_id: UUID, limit: int = 100) -> list[Said]:
+    """Return the last comments on a task that the actor has been shown, oldest first."""
+    bound = Bound([scope.tenant, task_id])
+    inner = "AND NOT internal" if is_client(scope) else ""
+    rows = await conn.fetch(
+        "SELECT id, author_id, body, internal, created_at, edited_at, version FROM comment"  # noqa: S608 - values are bound
+        f" WHERE tenant_id = $1 AND task_id = $2 AND deleted_at IS NULL {inner}"
+        f" ORDER BY created_at DESC, id DESC LIMIT {bound.mark(limit)}",
+        *bound.values,
+    )
+    return [Said(**row) for row in reversed(rows)]
+
+
+async def activity(conn: Raw, scope: Scope, subject: UUID, limit: int = 50) -> list[Happened]:
+    """Return what happened to an object the actor has been shown, newest first; talk has its own list."""
+    hidden = [] if scope.may(Permission.COST_VIEW) else ["project.budget_changed"]
+    rows = await conn.fetch(
+        "SELECT type, actor, payload::text AS payload, at FROM event WHERE tenant_id = $1 AND subject_id = $2"
+        " AND subject_type <> 'comment' AND type <> ALL($4)"
+        " AND NOT ($5 AND coalesce((payload->>'internal')::boolean, false))"
+        " ORDER BY position DESC LIMIT $3",
+        scope.tenant,
+        subject,
+        limit,
+        hidden,
+        is_client(scope),
+    )
+    return [Happened(r["type"], r["actor"], msgspec.json.decode(r["payload"]), r["at"]) for r in rows]
+
+
+async def lane_counts(conn: Raw, scope: Scope, project_id: UUID) -> Mapping[str, int]:
+    """Return how many live tasks stand in each status, from the counters."""
+    row = await conn.fetchrow(
+        "SELECT backlog, in_progress, blocked, done, canceled FROM project_stats"
+        " WHERE tenant_id = $1 AND project_id = $2",
+        scope.tenant,
+        project_id,
+    )
+    return dict(row) if row else {}

@@ -1,0 +1,131 @@
+"""The live connection as the product serves it: ticket, rules of the slices, revocation by what really revokes."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+import websockets
+
+from tests.factories import Firm
+from tests.kit.bed import until
+from tests.kit.live import Client, as_superuser
+from zena.kit.embedded import ClusterUrls
+from zena.kit.realtime import Hub
+from zena.kit.state import State
+from zena.main import build_state, create_app
+from zena.settings import Settings
+
+HOST = "zena.test"
+
+
+@dataclass
+class Product:
+    """The whole application on a port."""
+
+    state: State
+    port: int
+
+    @property
+    def hub(self) -> Hub:
+        assert self.state.hub is not None
+        return self.state.hub
+
+    async def send(self, firm: Firm, role: str, method: str, path: str, body: Any = None) -> httpx.Response:
+        caller = firm.people[role]  # type: ignore[index]  # Role is a StrEnum
+        headers = {"host": HOST, "x-forwarded-proto": "https", **caller.headers}
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{self.port}") as http:
+            return await http.request(method, path, headers=headers, json=body)
+
+    @asynccontextmanager
+    async def socket(self, firm: Firm, role: str = "member") -> AsyncIterator[Client]:
+        """Open a socket as a browser does: a ticket first."""
+        answer = await self.send(firm, role, "POST", "/api/v1/auth/ticket", {})
+        assert answer.status_code == 200, answer.text
+        address: dict[str, Any] = {"host": "127.0.0.1", "port": self.port, "proxy": None}
+        async with websockets.connect(f"ws://{HOST}/ws", origin=f"https://{HOST}", **address) as opened:  # type: ignore[arg-type]  # a NewType of str
+            client = Client(opened)
+            await client.hear("connection")
+            await client.say("authenticate", ticket=answer.json()["ticket"])
+            told = await client.hear("authentication")
+            assert told["tenant"] == str(firm.tenant)
+            yield client
+
+
+@pytest.fixture(scope="module")
+async def product(settings: Settings) -> AsyncIterator[Product]:
+    state = build_state(settings)
+    config = uvicorn.Config(create_app(state), log_config=None, ws_max_size=65_536, timeout_graceful_shutdown=1)
+    server = uvicorn.Server(config)
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        task = asyncio.create_task(server._serve([listening]))
+        await until(lambda: asyncio.sleep(0, server.started))
+        try:
+            yield Product(state, listening.getsockname()[1])
+        finally:
+            server.should_exit = True
+            await task
+
+
+async def test_a_change_by_one_shows_to_another_within_a_second(product: Product, firm: Firm) -> None:
+    async with product.socket(firm) as client:
+        await client.subscribe(f"tenant:{firm.tenant}:projects")
+        made = await product.send(firm, "owner", "POST", "/api/v1/app/projects", {"key": "HBR", "name": "Harbour"})
+        assert made.status_code == 201, made.text
+        heard = await client.hear("event", 1.0)
+        assert (heard["type"], heard["data"]["subject_type"]) == ("project.created", "project")
+
+
+async def test_G02_another_firms_channel_is_refused_and_audited(
+    product: Product, firm: Firm, stranger: Firm, urls: ClusterUrls
+) -> None:
+    async with product.socket(firm) as client:
+        await client.say("subscribe", channel=f"tenant:{stranger.tenant}:tasks")
+        assert (await client.hear("error"))["code"] == "cross_tenant"
+    audited = "SELECT count(*) FROM audit_entry WHERE tenant_id = $1 AND action LIKE '%cross_tenant%'"
+    assert await as_superuser(urls, audited, firm.tenant) == 1
+
+
+@pytest.mark.parametrize(
+    ("sql", "code"),
+    [
+        ("UPDATE session SET revoked_at = now() WHERE id = $1", 4401),
+        ("UPDATE session SET expires_at = now() WHERE id = $1", 4401),
+        ("DELETE FROM session WHERE id = $1", 4401),
+        ("UPDATE user_account SET is_active = false WHERE id = (SELECT user_id FROM session WHERE id = $1)", 4401),
+        ("UPDATE membership SET role = 'viewer' WHERE user_id = (SELECT user_id FROM session WHERE id = $1)", 4403),
+        ("UPDATE membership SET ended_at = now() WHERE user_id = (SELECT user_id FROM session WHERE id = $1)", 4403),
+        ("UPDATE tenant SET status = 'suspended' WHERE id = (SELECT active_tenant FROM session WHERE id = $1)", 4403),
+    ],
+)
+async def test_G03_whatever_takes_the_right_away_closes_the_socket_within_two_seconds(
+    product: Product, firm: Firm, urls: ClusterUrls, sql: str, code: int
+) -> None:
+    caller = firm.people["member"]  # type: ignore[index]  # Role is a StrEnum
+    async with product.socket(firm) as client:
+        await client.subscribe(f"tenant:{firm.tenant}:tasks")
+        await as_superuser(urls, sql, caller.session)
+        assert await client.closed(2.0) == code
+
+
+async def test_a_ticket_is_good_for_one_socket(product: Product, firm: Firm) -> None:
+    answer = await product.send(firm, "member", "POST", "/api/v1/auth/ticket", {})
+    ticket = answer.json()["ticket"]
+    address: dict[str, Any] = {"host": "127.0.0.1", "port": product.port, "proxy": None}
+    codes = []
+    for _ in range(2):
+        async with websockets.connect(f"ws://{HOST}/ws", origin=f"https://{HOST}", **address) as opened:  # type: ignore[arg-type]  # a NewType of str
+            client = Client(opened)
+            await client.say("authenticate", ticket=ticket)
+            await client.hear("connection")
+            try:
+                codes.append((await client.hear())["op"])
+            except websockets.ConnectionClosed:
+                codes.append("closed")
+    assert codes == ["authentication", "error"]

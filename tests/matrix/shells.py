@@ -1,0 +1,17 @@
+"""Rows of the routes that belong to no slice: health, description of the API, static files, the event stream."""
+
+from tests.matrix import EVERYONE, Row
+
+ROWS = [
+    Row("GET", "/api/v1/health", EVERYONE, anonymous=200),
+    Row("GET", "/api/v1/health/live", EVERYONE, anonymous=200),
+    Row("GET", "/api/v1/openapi.json", EVERYONE),
+    Row("GET", "/docs/api", EVERYONE),
+    Row("GET", "/static/{version:str}/{path:path}", EVERYONE, other=404, ok=404, anonymous=404),
+    # Without a channel the stream is refused; with one it never ends: tests/kit/test_realtime_sse.py.
+    Row("GET", "/api/v1/app/events", EVERYONE, ok=422),
+]
+
+
+async def furnish(state: object, firm: object) -> dict[str, str]:
+    return {"version": "0", "path": "nothing.css"}
