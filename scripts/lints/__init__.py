@@ -6,7 +6,7 @@ from scripts.lints.framework import FUTURE_ANNOTATIONS, MARKUP, ROUTE_CACHE
 from scripts.lints.imports import FACADE, NETWORK, UNSAFE_LOADERS
 from scripts.lints.rule import Rule
 from scripts.lints.sql import SQL_LITERAL
-from scripts.lints.timing import CLOCK
+from scripts.lints.timing import CLOCK, WAITS
 
 RULES: tuple[Rule, ...] = (
     SQL_LITERAL,
@@ -18,5 +18,6 @@ RULES: tuple[Rule, ...] = (
     UNSAFE_LOADERS,
     FACADE,
     CLOCK,
+    WAITS,
     REASONS,
 )

@@ -1,4 +1,4 @@
-"""Time is asked of the clock."""
+"""Time is asked of the clock, and waits end when they are told to."""
 
 import ast
 from collections.abc import Iterator
@@ -29,4 +29,25 @@ CLOCK = Rule(
         Sample("src/zena/work/actions.py", "now = datetime.now(UTC)"),
         Sample("src/zena/work/actions.py", "today = date.today()"),
     ),
+)
+
+
+def _find_waits(source: Source) -> Iterator[Finding]:
+    if not source.room:
+        return
+    for call in calls(source.nodes):
+        if (
+            isinstance(call.func, ast.Attribute)
+            and call.func.attr == "wait_for"
+            and name_of(call.func.value) == "asyncio"
+        ):
+            yield call.lineno, "asyncio.wait_for(): use `async with asyncio.timeout(...)`"
+
+
+WAITS = Rule(
+    "wait-for",
+    "before Python 3.12 wait_for drops a cancellation that comes just as the awaited thing is done: who cancels hangs",
+    _find_waits,
+    good=(Sample("src/zena/kit/queue/worker.py", "async with asyncio.timeout(2):\n    await stop.wait()"),),
+    bad=(Sample("src/zena/kit/queue/worker.py", "await asyncio.wait_for(stop.wait(), 2)"),),
 )

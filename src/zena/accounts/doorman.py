@@ -38,7 +38,7 @@ class Keeper:
     async def lapsed(self, entrants: Collection[Entrant]) -> Mapping[str, int]:
         sessions = [entrant.session for entrant in entrants if entrant.session]
         tokens = [entrant.token for entrant in entrants if entrant.token and not entrant.session]
-        async with self.db.pool.acquire() as conn:
+        async with self.db.lend() as conn:
             rows = {row["id"]: row for row in await conn.fetch(_STANDING, sessions, tokens)}
         verdicts = {entrant.key: _verdict(entrant, rows.get(entrant.session or entrant.token)) for entrant in entrants}
         return {key: code for key, code in verdicts.items() if code is not None}
@@ -51,7 +51,7 @@ class Keeper:
             record(session, scope, CrossTenantRefused(subject=scope.member or scope.tenant, channel=asked))
 
     async def _enter(self, credential: Credential) -> Entrant:
-        async with self.db.pool.acquire() as conn, conn.transaction():
+        async with self.db.lend() as conn, conn.transaction():
             row = await conn.fetchrow(ENTER_SQL, credential.kind, credential.digest)
         if row is None:
             raise Unauthorized(code="TOKEN_INVALID")

@@ -128,7 +128,7 @@ async def refuse_early(connection: Connection, _: BaseRouteHandler) -> None:
         raise Unauthorized
     if connection.scope.get("method", "GET") in SAFE_METHODS:
         return  # no body: the session dependency authenticates in its own transaction
-    async with state.db.pool.acquire() as conn:
+    async with state.db.lend() as conn:
         row = await conn.fetchrow(ENTER_SQL, credential.kind, credential.digest)
     if row is None:
         raise _unknown(credential)
@@ -155,7 +155,7 @@ async def provide_reader(request: Request[Any, Any, Any]) -> AsyncGenerator[Read
     credential = credential_of(request, state)
     if credential is None:
         raise Unauthorized
-    async with state.db.pool.acquire() as conn, conn.transaction():
+    async with state.db.lend() as conn, conn.transaction():
         row = await conn.fetchrow(ENTER_SQL, credential.kind, credential.digest)
         if row is None:
             raise _unknown(credential)

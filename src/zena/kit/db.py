@@ -1,6 +1,8 @@
 """Connections to PostgreSQL: one SQLAlchemy engine and one raw asyncpg pool per process, both as the app role."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
@@ -79,6 +81,10 @@ class DatabaseOptions:
         return args | {"server_settings": settings}
 
 
+class PoolExhaustedError(TimeoutError):
+    """No raw connection came free within `pool_timeout`."""
+
+
 class Database:
     """The process's way to PostgreSQL. `start` opens the pools, `stop` closes them."""
 
@@ -105,9 +111,24 @@ class Database:
             **options.connect_args(),
         )
 
+    @asynccontextmanager
+    async def lend(self) -> AsyncIterator[Raw]:
+        """Lend a raw connection; raises PoolExhaustedError where none comes free within `pool_timeout`."""
+        try:
+            connection = await self.pool.acquire(timeout=self.options.pool_timeout)
+        except TimeoutError as error:
+            raise PoolExhaustedError from error
+        try:
+            yield connection
+        finally:
+            await self.pool.release(connection)
+
     async def stop(self) -> None:
+        """Close both pools. A connection that is still lent after `pool_timeout` is cut off: nobody stops for ever."""
         if self._pool is not None:
-            await self._pool.close()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self.options.pool_timeout):
+                    await self._pool.close()
             self._pool = None
         await self.engine.dispose()
 

@@ -14,6 +14,7 @@ import asyncpg
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from zena.kit.db import PoolExhaustedError
 from zena.kit.errors import Conflict, Invalid, Problem, StorageFull, Unavailable
 
 FAULTS: Counter[str] = Counter()
@@ -83,7 +84,7 @@ def _known(error: BaseException) -> tuple[str, Callable[[], Problem]] | None:
     state = getattr(error, "sqlstate", None)
     if isinstance(state, str):
         return _BY_STATE.get(state) or _BY_CLASS.get(state[:2])
-    if isinstance(error, PoolTimeoutError):
+    if isinstance(error, PoolTimeoutError | PoolExhaustedError):
         return "pool_exhausted", _CROWDED
     if isinstance(error, asyncpg.InterfaceError):
         return ("connection_lost", _AWAY) if "clos" in str(error) or "connection" in str(error) else None

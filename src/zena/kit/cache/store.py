@@ -106,8 +106,10 @@ class Store:
             raise StoreDown
         try:
             if not self._backend.is_init:
-                await asyncio.wait_for(self._backend.init(), _PATIENCE)
-            answer = await asyncio.wait_for(question, _PATIENCE)
+                async with asyncio.timeout(_PATIENCE):
+                    await self._backend.init()
+            async with asyncio.timeout(_PATIENCE):
+                answer = await question
         except Exception as error:
             question.close()
             self.breaker.failed()

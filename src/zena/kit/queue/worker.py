@@ -64,7 +64,8 @@ async def run_worker(
 async def wait_for(stop: asyncio.Event, seconds: float) -> None:
     """Sleep, but no longer than until `stop` is set."""
     with suppress(TimeoutError):
-        await asyncio.wait_for(stop.wait(), seconds)
+        async with asyncio.timeout(seconds):
+            await stop.wait()
 
 
 @asynccontextmanager
@@ -83,7 +84,8 @@ async def _pool(db: Database) -> "AsyncIterator[asyncpg.Pool[asyncpg.Record]]":
     finally:
         # pgqueuer does not give its listening connection back when that has died, and close() would wait for it.
         try:
-            await asyncio.wait_for(pool.close(), _CLOSING)
+            async with asyncio.timeout(_CLOSING):
+                await pool.close()
         except Exception:  # noqa: BLE001 - of no interest any more
             pool.terminate()
 

@@ -180,7 +180,8 @@ class Hub(Hall):
 
     async def _room(self, member: Member) -> None:
         try:
-            await asyncio.wait_for(member.mailbox.room(), _STALLED)
+            async with asyncio.timeout(_STALLED):
+                await member.mailbox.room()
         except TimeoutError:
             member.end(TRY_AGAIN_LATER, "too slow")
 

@@ -37,7 +37,7 @@ class Outbox:
     @asynccontextmanager
     async def bound(self, tenant: UUID, user: UUID | None = None) -> AsyncIterator[Raw]:
         """Open a read-only transaction bound to a tenant."""
-        async with self.db.pool.acquire(timeout=2) as connection, connection.transaction(readonly=True):
+        async with self.db.lend() as connection, connection.transaction(readonly=True):
             await self.bind(connection, tenant, user)
             yield connection
 
@@ -47,7 +47,7 @@ class Outbox:
 
     async def heads(self, tenants: Collection[UUID]) -> dict[UUID, int]:
         """Return the last position of each tenant."""
-        async with self.db.pool.acquire(timeout=2) as connection:
+        async with self.db.lend() as connection:
             rows = await connection.fetch(_HEADS, list(tenants))
         return {row["tenant_id"]: row["position"] for row in rows}
 
@@ -76,7 +76,8 @@ class Bell:
     async def wait(self, seconds: float | None) -> None:
         """Return at the next ring, at the latest after this long."""
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._rung.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._rung.wait()
         self._rung.clear()
 
     async def listen(self) -> None:

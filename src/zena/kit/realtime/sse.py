@@ -107,7 +107,8 @@ class EventStream:
 
     async def _next_line(self) -> bytes | None:
         try:
-            told = await asyncio.wait_for(self._frames.get(), _HEARTBEAT)
+            async with asyncio.timeout(_HEARTBEAT):
+                told = await self._frames.get()
         except TimeoutError:
             return b": still here\n\n"
         return None if told is None else _line(told)
