@@ -2,7 +2,7 @@
 
 MAKEFLAGS += --no-print-directory --no-builtin-rules
 .DEFAULT_GOAL := help
-.PHONY: help run test check proof nightly bench lock wheel clean browser
+.PHONY: help run test check proof nightly bench lock wheel clean tools
 
 BIN    := .venv/bin
 DONE   := .venv/.done
@@ -19,16 +19,16 @@ help: ## list these targets
 run: $(DONE)/core $(VENDOR) ## set up what is missing, start everything with a demo firm, print the address
 	@exec $(BIN)/zena serve --demo
 
-test: $(DONE)/dev $(VENDOR) browser ## every test of behaviour, in a few minutes
+test: $(DONE)/dev $(VENDOR) tools ## every test of behaviour, in a few minutes
 	$(PYTEST) -m "not proof and not nightly"
 
 check: $(DONE)/dev $(VENDOR) ## format, lint, types, imports, sizes, migrations, templates, translations, committed hosts
 	@$(BIN)/python -m scripts.check
 
-proof: $(DONE)/dev $(VENDOR) browser ## the long checks at their per-commit sizes
+proof: $(DONE)/dev $(VENDOR) tools ## the long checks at their per-commit sizes
 	$(PYTEST) -m proof
 
-nightly: $(DONE)/dev $(VENDOR) browser ## the long checks at their full sizes
+nightly: $(DONE)/dev $(VENDOR) tools ## the long checks at their full sizes
 	ZENA_FULL_SIZE=1 $(PYTEST) -m "proof or nightly"
 
 bench: $(DONE)/dev $(VENDOR) ## measure against the floor on this machine
@@ -50,8 +50,8 @@ clean: ## remove the environment, packages, build output and caches; data in var
 	rm -rf .venv node_modules dist src/zena/web/static/vendor .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 	rm -rf .hypothesis .coverage .coverage.* && find src scripts tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
-browser: $(DONE)/dev
-	@scripts/browser.sh
+tools: $(DONE)/dev
+	@scripts/test_tools.sh
 
 $(DONE)/venv:
 	scripts/environment.sh .venv

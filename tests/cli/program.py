@@ -66,6 +66,7 @@ def reach(wait: float = 0.0) -> None:
     """Use the parts of a process."""
 
     async def look(state: Any) -> str:
+        typer.echo("reached", err=True)
         await asyncio.sleep(wait)
         return f"{state.settings.dsn().partition(':')[0]} worker={state.worker}"
 

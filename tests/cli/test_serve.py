@@ -222,7 +222,8 @@ def test_ctrl_c_ends_a_command_cleanly(tmp_path: Path, server: EmbeddedPostgres)
         stderr=subprocess.PIPE,
         text=True,
     ) as process:
-        time.sleep(2)
+        assert process.stderr is not None
+        assert process.stderr.readline() == "reached\n"
         process.send_signal(signal.SIGINT)
         assert process.wait(10) == Exit.INTERRUPTED
         assert process.stderr is not None
