@@ -21,7 +21,8 @@ from zena.kit.db import asyncpg_dsn
 from zena.kit.ids import new_id
 from zena.work.rank import rank_of
 
-_ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
+#: Of every firm here: their day decides what is overdue.
+ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 _CHUNK = 20_000
 _STATUSES = ("backlog", "in_progress", "blocked", "done", "canceled")
 _STATUS_WEIGHTS = (35, 12, 3, 45, 5)
@@ -134,7 +135,7 @@ def _rows(firm: Firm, project: UUID, count: int, chance: random.Random) -> Itera
         created = now - timedelta(minutes=chance.randrange(60 * 24 * 365))
         status = chance.choices(_STATUSES, _STATUS_WEIGHTS)[0]
         assignees = chance.sample(firm.members, chance.choices((0, 1, 2), (20, 65, 15))[0])
-        start, due = _dates(chance, now.astimezone(_ZONE).date())
+        start, due = _dates(chance, now.astimezone(ZONE).date())
         started = None if status == "backlog" else _between(chance, created, now)
         closed = _between(chance, started, now) if started and status in {"done", "canceled"} else None
         progress = 100 if status == "done" else 0 if status == "backlog" else chance.randrange(10, 90, 10)
@@ -144,8 +145,8 @@ def _rows(firm: Firm, project: UUID, count: int, chance: random.Random) -> Itera
             chance.choice((None, 60, 120, 240, 480, 960)), progress, progress,
             "waiting for material" if status == "blocked" else None,
             "no longer needed" if status == "canceled" else None,
-            started, closed, closed and closed.astimezone(_ZONE).date(), firm.members[0] if closed else None,
-            firm.members[0], created, created.astimezone(_ZONE).date(), closed or started or created,
+            started, closed, closed and closed.astimezone(ZONE).date(), firm.members[0] if closed else None,
+            firm.members[0], created, created.astimezone(ZONE).date(), closed or started or created,
         )  # fmt: skip
 
 

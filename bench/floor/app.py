@@ -7,13 +7,14 @@ Run as `python -m bench.floor.app --fd N --ready-fd N`, with ZENA_DATABASE_URL i
 import os
 import sys
 from collections.abc import Awaitable, Callable
-from datetime import date
+from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qs
 from uuid import UUID
 
 import asyncpg
 
+from bench.data import ZONE
 from bench.floor.statements import LIST, ONE, PROJECTS
 from zena.kit.db import asyncpg_dsn
 from zena.kit.serving.lifeline import tell_ready
@@ -52,7 +53,7 @@ class Floor:
             if path == "/list":
                 rows = await conn.fetch(LIST, tenant, UUID(asked["id"]))
             else:
-                rows = await conn.fetch(PROJECTS, tenant, date.today())  # noqa: DTZ011 - any day costs the same
+                rows = await conn.fetch(PROJECTS, tenant, datetime.now(ZONE).date())
         return b'{"data":[%s],"page":{"next":null,"limit":50}}' % ",".join([row[0] for row in rows[:50]]).encode()
 
     async def _live(self, receive: Receive, send: Send) -> None:

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from zena.kit.errors import Invalid, Problem, plain_text
+from zena.kit.errors import Invalid, Problem
 from zena.kit.i18n import N_
 from zena.kit.ids import new_id
 from zena.kit.scope import Scope
@@ -77,7 +77,7 @@ async def _one(made: Change, task_id: UUID, wish: Wish, seen: Seen | None) -> Ou
     except Problem as refused:
         return refused_outcome(task_id, refused)
     made.take(part)
-    return Outcome(id=task_id, ok=True, version=task.version, warnings=[plain_text(one) for one in warnings])
+    return Outcome(id=task_id, ok=True, version=task.version, warnings=warnings)
 
 
 async def _fulfil(part: Change, task_id: UUID, wish: Wish, seen: Seen | None) -> tuple[Task, list[str]]:

@@ -59,10 +59,16 @@ async def create_comment(
 
 
 async def edit_comment(
-    session: AsyncSession, scope: Scope, *, comment_id: UUID, body: str, version: int | None = None
+    session: AsyncSession,
+    scope: Scope,
+    *,
+    comment_id: UUID,
+    body: str,
+    version: int | None = None,
+    task_id: UUID | None = None,
 ) -> Comment:
-    """Change one's own words; the page says that they were edited."""
-    comment, task, project = await access_comment(session, scope, comment_id)
+    """Change one's own words, marked as edited. With `task_id` only a comment of that task is found."""
+    comment, task, project = await access_comment(session, scope, comment_id, task_id)
     if comment.author_id != scope.member:
         raise Forbidden(Permission.COMMENTS_CREATE, "Only the author changes a comment.")
     check_version(comment, version)
@@ -85,9 +91,7 @@ async def edit_comment(
 
 async def delete_comment(session: AsyncSession, scope: Scope, *, comment_id: UUID, task_id: UUID | None = None) -> None:
     """Take back one's own words; owner and admin also those of others."""
-    comment, task, project = await access_comment(session, scope, comment_id)
-    if task_id is not None and task.id != task_id:
-        raise NotFound.of("comment")
+    comment, task, project = await access_comment(session, scope, comment_id, task_id)
     if comment.author_id != scope.member and scope.role not in {Role.OWNER, Role.ADMIN}:
         raise Forbidden(Permission.COMMENTS_CREATE, "Only the author deletes a comment.")
     comment.deleted_at = scope.at
@@ -103,13 +107,17 @@ async def delete_comment(session: AsyncSession, scope: Scope, *, comment_id: UUI
     await session.flush()
 
 
-async def access_comment(session: AsyncSession, scope: Scope, comment_id: UUID) -> tuple[Comment, Task, Ground]:
+async def access_comment(
+    session: AsyncSession, scope: Scope, comment_id: UUID, task_id: UUID | None = None
+) -> tuple[Comment, Task, Ground]:
     """Fetch a comment the actor may see, locked, with its task; internal ones do not exist for clients."""
     query = select(Comment).where(
         Comment.tenant_id == scope.tenant, Comment.id == comment_id, Comment.deleted_at.is_(None)
     )
     comment = await session.scalar(query.with_for_update())
     if comment is None or (comment.internal and scope.role == Role.CLIENT):
+        raise NotFound.of("comment")
+    if task_id is not None and comment.task_id != task_id:
         raise NotFound.of("comment")
     try:
         task, project = await access_task(session, scope, comment.task_id, Permission.COMMENTS_CREATE)

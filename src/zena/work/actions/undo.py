@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from zena.accounts.permissions import Permission
-from zena.kit.errors import Conflict, NotFound, Problem, plain_text
+from zena.kit.errors import Conflict, NotFound, Problem
 from zena.kit.i18n import N_
 from zena.kit.ids import new_id
 from zena.kit.scope import Scope
@@ -48,7 +48,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     version: int | None = None
     status: int | None = None
     code: str | None = None
-    message: str | None = None
+    message: str | None = None  # may be marked for translation
     warnings: list[str] = []
 
 
@@ -61,9 +61,7 @@ class BulkResult:
 
 
 def refused_outcome(task_id: UUID, refused: Problem) -> Outcome:
-    return Outcome(
-        id=task_id, ok=False, status=refused.status, code=refused.error_code, message=plain_text(refused.detail)
-    )
+    return Outcome(id=task_id, ok=False, status=refused.status, code=refused.error_code, message=refused.detail)
 
 
 async def pictures(made: Change, ids: Sequence[UUID]) -> dict[UUID, dict[str, Any]]:

@@ -8,10 +8,12 @@ import msgspec
 from litestar import Response, post
 from litestar.params import FromPath
 from msgspec import UNSET, Meta, UnsetType
+from msgspec.structs import replace
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from zena.accounts.permissions import Permission
 from zena.kit.access import may
+from zena.kit.errors import plain_text
 from zena.kit.scope import Scope
 from zena.work.actions.bulk import MAX_IDS, Wish, change_tasks
 from zena.work.actions.undo import BulkResult, Outcome, undo_bulk
@@ -96,7 +98,13 @@ async def undo(session: AsyncSession, actor: Scope, bulk_id: FromPath[UUID]) -> 
 
 def _answer(result: BulkResult) -> Response[BulkOutcome]:
     fine = sum(outcome.ok for outcome in result.outcomes)
-    return Response(BulkOutcome(result.id, fine, len(result.outcomes) - fine, result.outcomes))
+    return Response(BulkOutcome(result.id, fine, len(result.outcomes) - fine, [_plain(o) for o in result.outcomes]))
+
+
+def _plain(outcome: Outcome) -> Outcome:
+    """Return an outcome in the API's language."""
+    message = None if outcome.message is None else plain_text(outcome.message)
+    return replace(outcome, message=message, warnings=[plain_text(one) for one in outcome.warnings])
 
 
 ROUTES = [bulk, undo]

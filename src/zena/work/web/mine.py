@@ -18,7 +18,7 @@ from zena.kit.pages import DEFAULT_LIMIT, Page
 from zena.kit.scope import Scope
 from zena.kit.state import state_of
 from zena.work.actions.projects import restore_project
-from zena.work.queries.pages import Person, labels, people
+from zena.work.queries.pages import Person, choices, labels, people
 from zena.work.queries.projects import trashed_projects
 from zena.work.queries.shapes import ProjectDetail, TaskDetail, TaskRow
 from zena.work.queries.tasks import all_tasks, trashed_tasks
@@ -71,6 +71,7 @@ async def index(request: AnyRequest, session: AsyncSession, actor: Scope) -> Res
         filters=described(wanted.given, everybody),
         words={"status": TASK_STATUS, "priority": PRIORITY},
         people=everybody,
+        choices=choices(everybody),
         labels=await labels(conn, actor),
     )
 

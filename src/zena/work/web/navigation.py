@@ -29,7 +29,8 @@ async def entries(conn: Raw, scope: Scope) -> Sequence[NavItem]:
     )
     mine = [NavItem(N_("My work"), "/my-work", "work", phone=True)] if scope.role != Role.CLIENT else []
     listed = [NavItem(N_("All projects"), "/projects", "folder", _SECTION, phone=True)]
-    return [*mine, *listed, *(_item(row["key"], row["name"], row["late"], scope) for row in rows)]
+    tags = [NavItem(N_("Labels"), "/labels", "tag", N_("Firm"))] if scope.may(Permission.LABELS_MANAGE) else []
+    return [*mine, *listed, *(_item(row["key"], row["name"], row["late"], scope) for row in rows), *tags]
 
 
 def _item(key: str, name: str, late: int, scope: Scope) -> NavItem:

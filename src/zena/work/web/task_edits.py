@@ -16,11 +16,11 @@ from zena.kit.errors import Invalid
 from zena.kit.html import AnyRequest, fragment, is_htmx, refusing, see_other
 from zena.kit.i18n import N_
 from zena.kit.scope import Scope
-from zena.work.actions.comments import create_comment, delete_comment
+from zena.work.actions.comments import create_comment, delete_comment, edit_comment
 from zena.work.actions.dependencies import link_tasks, unlink_tasks
 from zena.work.actions.move import move_task
 from zena.work.actions.people import assign_task, label_task
-from zena.work.actions.tasks import update_task
+from zena.work.actions.tasks import create_task, update_task
 from zena.work.actions.trash import restore_task, trash_task
 from zena.work.queries.pages import task_again, task_called
 from zena.work.web import forms
@@ -80,6 +80,16 @@ async def put_labels(
     return await _answer(request, session, actor, task_id, change, form="labels")
 
 
+@post("/tasks/{task_id:uuid}/subtasks", opt=may(Permission.TASKS_CREATE), status_code=200)
+async def subtask(request: AnyRequest, session: AsyncSession, actor: Scope, task_id: FromPath[UUID]) -> Response[str]:
+    async def change(form: FormMultiDict) -> None:
+        above = await task_again(await raw(session), actor, task_id)
+        name = forms.words(form, "name")
+        await create_task(session, actor, project_id=above.project_id, name=name, parent_id=task_id)
+
+    return await _answer(request, session, actor, task_id, change, form="subtask")
+
+
 @post("/tasks/{task_id:uuid}/comments", opt=may(Permission.COMMENTS_CREATE), status_code=200)
 async def comment(request: AnyRequest, session: AsyncSession, actor: Scope, task_id: FromPath[UUID]) -> Response[str]:
     async def change(form: FormMultiDict) -> None:
@@ -87,6 +97,17 @@ async def comment(request: AnyRequest, session: AsyncSession, actor: Scope, task
         await create_comment(session, actor, task_id=task_id, body=forms.words(form, "body"), internal=internal)
 
     return await _answer(request, session, actor, task_id, change, form="comment")
+
+
+@post("/tasks/{task_id:uuid}/comments/{comment_id:uuid}", opt=may(Permission.COMMENTS_CREATE), status_code=200)
+async def recomment(
+    request: AnyRequest, session: AsyncSession, actor: Scope, task_id: FromPath[UUID], comment_id: FromPath[UUID]
+) -> Response[str]:
+    async def change(form: FormMultiDict) -> None:
+        body, seen = forms.words(form, "body"), forms.version(form)
+        await edit_comment(session, actor, comment_id=comment_id, task_id=task_id, body=body, version=seen)
+
+    return await _answer(request, session, actor, task_id, change, form=f"comment-{comment_id}")
 
 
 @post("/tasks/{task_id:uuid}/comments/{comment_id:uuid}/trash", opt=may(Permission.COMMENTS_CREATE), status_code=200)
@@ -155,4 +176,4 @@ async def _answer(
     return fragment(request, session, PANEL, **await panel_context(conn, actor, task))
 
 
-ROUTES = [fields, status, assignees, put_labels, comment, uncomment, link, unlink, trash, restore]
+ROUTES = [fields, status, assignees, put_labels, subtask, comment, recomment, uncomment, link, unlink, trash, restore]

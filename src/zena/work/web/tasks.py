@@ -14,6 +14,7 @@ from zena.kit.markdown import render_markdown
 from zena.kit.scope import Scope
 from zena.work.queries.dependencies import dependencies_of
 from zena.work.queries.pages import activity, comments, labels, people, project_by_key, task_called
+from zena.work.queries.relatives import parent_of, subtasks_of
 from zena.work.queries.shapes import TaskDetail
 from zena.work.web.board import writes_in
 from zena.work.web.words import PRIORITY, TASK_STATUS, steps, told
@@ -45,6 +46,8 @@ async def panel_context(conn: Raw, actor: Scope, task: TaskDetail) -> dict[str, 
         "comments": [(one, render_markdown(one.body)) for one in said],
         "activity": [(one, told(one, everybody)) for one in happened],
         "links": await dependencies_of(conn, actor, task.id),
+        "parent": await parent_of(conn, actor, task.parent_id) if task.parent_id else None,
+        "subtasks": await subtasks_of(conn, actor, task.id),
         "steps": steps(task.status),
         "words": {"status": TASK_STATUS, "priority": PRIORITY},
         "writes": writes_in(actor, project),

@@ -1,5 +1,6 @@
 // Starts what a page needs. Every module also works when the others are not there.
 import { startBoard } from "./board.js";
+import { startBulk } from "./bulk.js";
 import { startForms } from "./forms.js";
 import { startInline } from "./inline.js";
 import { startLive } from "./live.js";
@@ -23,3 +24,4 @@ startShortcuts();
 startPeek();
 startLive();
 startBoard();
+startBulk();

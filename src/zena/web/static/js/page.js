@@ -46,5 +46,6 @@ export function make(tag, attributes = {}, ...children) {
 }
 
 export function typing(target) {
-  return target instanceof HTMLElement && (target.isContentEditable || target.matches("input, textarea, select"));
+  const text = "textarea, select, input:not([type=checkbox], [type=radio], [type=button], [type=submit])";
+  return target instanceof HTMLElement && (target.isContentEditable || target.matches(text));
 }

@@ -27,7 +27,9 @@ function fade(box, after) {
 async function postForm(url, fields) {
   const body = new URLSearchParams({ ...fields, _token: meta("zena-token") });
   const answer = await fetch(url, { method: "POST", body, headers: { "HX-Request": "true" }, credentials: "same-origin" }).catch(() => null);
-  if (!answer?.ok) toast(say("failed"), { tone: "bad" });
+  if (!answer?.ok) return toast(say("failed"), { tone: "bad" });
+  const told = JSON.parse(answer.headers.get("HX-Trigger") ?? "{}")["zena:toast"];
+  if (told) toast(told.text, { tone: told.tone ?? "" });
 }
 
 /** Take up the messages of the server: those drawn into the page and those in HX-Trigger. */
