@@ -57,9 +57,8 @@ async def test_settings_are_changed_by_api_and_page(firm: Firm, http: httpx.Asyn
     bad = await form_of(firm, http, "owner", "/settings", {"name": "", "timezone": "Asia/Tokyo", "version": "3"})
     assert bad.status_code == 422
     assert 'aria-invalid="true"' in bad.text
-    events = await as_ops(
-        state, "SELECT payload FROM event WHERE tenant_id = :t AND type = 'tenant.settings_changed'", t=firm.tenant
-    )
+    changed = "SELECT payload FROM event WHERE tenant_id = :t AND type = 'tenant.settings_changed' ORDER BY position"
+    events = await as_ops(state, changed, t=firm.tenant)
     assert len(events) == 2
     assert events[0].payload["after"] == {"name": "Bê tông Việt", "currency": "USD"}
 

@@ -51,6 +51,7 @@ READS = {
     "/tasks": 5,
     "/tasks/{task_key}": 10,
     "/my-work": 8,
+    "/labels": 4,
     "/trash": 5,
     "/imports/{import_id}": 6,
     "/members": 5,

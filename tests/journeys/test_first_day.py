@@ -102,7 +102,7 @@ async def test_the_task_panel_edits_in_place_and_keeps_the_talk(
     await page.click("a.title:has-text('Cast the deck')")
     panel = page.locator("#peek article")
     await expect(panel).to_be_visible()
-    name = panel.locator("[name=name]")
+    name = panel.locator(".title [name=name]")
     await name.fill("Cast the deck, northern half")
     await name.press("Enter")
     await expect(page.locator(".task .title", has_text="northern half")).to_be_visible()

@@ -40,7 +40,7 @@ async def seen(who: As, task: UUID) -> dict[str, object]:
     return found
 
 
-@pytest.mark.parametrize(("old", "new"), product(ProjectStatus, ProjectStatus))
+@pytest.mark.parametrize(("old", "new"), list(product(ProjectStatus, ProjectStatus)))
 async def test_each_pair_of_the_table(old: str, new: str, project: UUID, pm: As) -> None:
     assert (await to_status(pm, project, *WAYS[old])).status_code == 200
     answer = await to_status(pm, project, new)

@@ -169,3 +169,18 @@ async def test_a_label_is_renamed_and_taken_away(
     assert (await send(pm, f"/labels/{theirs}", name="Ours", hue="1")).status_code == 404
     await send(pm, f"/labels/{label}/removal")
     assert (await row(pm, task))["label_ids"] == []
+
+
+async def test_the_record_names_what_was_changed(
+    state: State, firm: Firm, stranger: Firm, http: httpx.AsyncClient, project: UUID
+) -> None:
+    task = await made_task(state, firm, project)
+    theirs = await made_task(state, stranger, await made_project(state, stranger, key="THEIRS"))
+    owner = firm.client(http)
+    key = (await row(owner, task))["key"]
+    entries = (await owner.get(f"{APP}/audit?action=task.created")).json()["data"]
+    assert [(one["subject_id"], one["subject_name"]) for one in entries] == [(str(task), key)]
+    page = (await owner.get("/audit")).text
+    assert f"<bdi>{key}</bdi>" in page
+    assert str(theirs) not in page
+    assert "THEIRS" not in page

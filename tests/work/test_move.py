@@ -27,7 +27,7 @@ async def bring(who: As, task: UUID, status: str) -> None:
         assert (await move(who, task, step, "because")).status_code == 200
 
 
-@pytest.mark.parametrize(("old", "new"), product(TaskStatus, TaskStatus))
+@pytest.mark.parametrize(("old", "new"), list(product(TaskStatus, TaskStatus)))
 async def test_each_pair_of_the_table(old: str, new: str, state: State, firm: Firm, project: UUID, pm: As) -> None:
     task = await made_task(state, firm, project)
     await bring(pm, task, old)

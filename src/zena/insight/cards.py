@@ -57,7 +57,7 @@ def _stock(
         url=url,
         change=None if before is None else value - before,
         against=_against(glance.past),
-        note=None if glance.past else N_("compared from next week on"),
+        note=None if glance.past else N_("no figures from last week yet"),
         series=[*(day.figures[name] for day in history if name in day.figures), value],
     )
 

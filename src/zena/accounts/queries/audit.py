@@ -6,10 +6,10 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Row, select
+from sqlalchemy import Row, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from zena.accounts.models import AuditEntry, Membership, TenantHead, UserAccount
+from zena.accounts.models import AuditEntry, EventEntry, Membership, TenantHead, UserAccount
 from zena.kit.events import audit_digest
 from zena.kit.pages import Key, Value, after, order_by
 from zena.kit.scope import Scope
@@ -19,10 +19,23 @@ KEYS = (Key(AuditEntry.position, descending=True),)
 #: What the first entry of a chain hashes as its predecessor.
 _START = b"\x00"
 _BATCH = 1_000
+_CALLED = func.coalesce(EventEntry.payload["key"].astext, EventEntry.payload["name"].astext)
+_SUBJECT_NAME = (
+    select(_CALLED)
+    .where(EventEntry.tenant_id == AuditEntry.tenant_id, EventEntry.subject_id == AuditEntry.subject_id)
+    .where(_CALLED.is_not(None))
+    .order_by(EventEntry.position.desc())
+    .limit(1)
+    .correlate(AuditEntry)
+    .scalar_subquery()
+)
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of the record. `actor` is None for the system itself."""
+    """One line of the record. `actor` is None for the system itself.
+
+    `subject_name` is what the firm's events last called the subject: a task's key, a label's name; None if nothing did.
+    """
 
     position: int
     id: UUID
@@ -32,6 +45,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     action: str
     subject_type: str
     subject_id: UUID
+    subject_name: str | None
     before: dict[str, Any] | None
     after: dict[str, Any] | None
     ip: str | None
@@ -59,7 +73,7 @@ async def audit_page(  # noqa: PLR0913 - the filters of one list
 ) -> list[Entry]:
     """Return at most `limit + 1` entries, newest first. `action` may end in a dot: everything of that kind."""
     wanted = (
-        select(AuditEntry, UserAccount.name)
+        select(AuditEntry, UserAccount.name, _SUBJECT_NAME)
         .outerjoin(Membership, (Membership.tenant_id == AuditEntry.tenant_id) & (Membership.id == AuditEntry.actor))
         .outerjoin(UserAccount, UserAccount.id == Membership.user_id)
         .where(AuditEntry.tenant_id == scope.tenant)
@@ -74,7 +88,7 @@ async def audit_page(  # noqa: PLR0913 - the filters of one list
     if values:
         wanted = wanted.where(after(KEYS, values))
     rows = await session.execute(wanted.order_by(*order_by(KEYS)).limit(limit + 1))
-    return [_entry(row, name) for row, name in rows]
+    return [_entry(row, name, subject) for row, name, subject in rows]
 
 
 async def verify_chain(session: AsyncSession, tenant: UUID) -> ChainReport:
@@ -129,7 +143,7 @@ def _canonical(row: Row[Any]) -> dict[str, Any]:
     }
 
 
-def _entry(row: AuditEntry, name: str | None) -> Entry:
+def _entry(row: AuditEntry, name: str | None, subject: str | None) -> Entry:
     return Entry(
         position=row.position,
         id=row.id,
@@ -139,6 +153,7 @@ def _entry(row: AuditEntry, name: str | None) -> Entry:
         action=row.action,
         subject_type=row.subject_type,
         subject_id=row.subject_id,
+        subject_name=subject,
         before=row.before,
         after=row.after,
         ip=row.ip,

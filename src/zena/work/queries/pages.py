@@ -53,7 +53,11 @@ async def project_by_key(conn: Raw, scope: Scope, key: str) -> ProjectDetail:
     found = await conn.fetchval("SELECT id FROM project WHERE tenant_id = $1 AND key = $2", scope.tenant, key.upper())
     if found is None:
         raise NotFound.of("project")
-    body, _ = await one_project(conn, scope, found)
+    return await project_with(conn, scope, found)
+
+
+async def project_with(conn: Raw, scope: Scope, project_id: UUID) -> ProjectDetail:
+    body, _ = await one_project(conn, scope, project_id)
     return msgspec.json.decode(body, type=ProjectDetail)
 
 

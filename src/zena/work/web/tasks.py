@@ -13,7 +13,7 @@ from zena.kit.html import AnyRequest, fragment, is_htmx, page
 from zena.kit.markdown import render_markdown
 from zena.kit.scope import Scope
 from zena.work.queries.dependencies import dependencies_of
-from zena.work.queries.pages import activity, comments, labels, people, project_by_key, task_called
+from zena.work.queries.pages import activity, comments, labels, people, project_with, task_called
 from zena.work.queries.relatives import parent_of, subtasks_of
 from zena.work.queries.shapes import TaskDetail
 from zena.work.web.board import writes_in
@@ -34,7 +34,7 @@ async def show(request: AnyRequest, session: AsyncSession, actor: Scope, task_ke
 async def panel_context(conn: Raw, actor: Scope, task: TaskDetail) -> dict[str, Any]:
     """Return what the panel shows, all of it read before anything is drawn."""
     everybody = await people(conn, actor)
-    project = await project_by_key(conn, actor, task.key.rpartition("-")[0])
+    project = await project_with(conn, actor, task.project_id)
     said = await comments(conn, actor, task.id)
     happened = await activity(conn, actor, task.id)
     return {
