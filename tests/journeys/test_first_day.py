@@ -115,6 +115,20 @@ async def test_the_task_panel_edits_in_place_and_keeps_the_talk(
     await page.close()
 
 
+async def test_several_tasks_are_changed_at_once_and_changed_back(owner: BrowserContext, site: Site) -> None:
+    page = await owner.new_page()
+    await page.goto(f"{site.url}/projects/{KEY}")
+    for name in ("Survey the banks", "Pile the first pier"):
+        await page.locator("tr", has_text=name).locator("[data-pick]").check()
+    await page.select_option("#bulk-priority", "urgent")
+    await page.click("#bulk button:has-text('Apply')")
+    urgent = page.locator("#tasks tr", has_text="Urgent")
+    await expect(urgent).to_have_count(2)
+    await page.click("button:has-text('Undo')")
+    await expect(urgent).to_have_count(0)
+    await page.close()
+
+
 async def test_a_refused_form_keeps_what_was_typed(owner: BrowserContext, site: Site) -> None:
     page = await owner.new_page()
     await page.goto(f"{site.url}/projects")
@@ -174,6 +188,7 @@ async def test_after_a_cut_of_fifty_changes_the_page_catches_up(
     project = await working.evaluate(_PROJECT_ID, KEY)
     created = await working.evaluate(_CREATE, [project, names])
     assert created == [201] * CHANGES
+    await expect(count).to_have_text(str(before))
     await colleague.set_offline(False)
     await expect(count).to_have_text(str(before + CHANGES), timeout=20_000)
     await expect(watching.locator(".task", has_text=names[40])).to_be_visible()
@@ -184,7 +199,7 @@ async def test_after_a_cut_of_fifty_changes_the_page_catches_up(
 
 PAGES = (
     "/dashboard", "/projects", f"/projects/{KEY}", f"/projects/{KEY}/board", f"/projects/{KEY}/settings",
-    f"/projects/{KEY}/imports", f"/tasks/{KEY}-1", "/tasks", "/my-work", "/trash", "/members",
+    f"/projects/{KEY}/imports", f"/tasks/{KEY}-1", "/tasks", "/my-work", "/labels", "/trash", "/members",
     "/audit", "/settings", "/profile", "/profile/security", "/profile/tokens", "/docs/api", "/nothing-here",
 )  # fmt: skip
 
