@@ -54,6 +54,7 @@ def settings(urls: ClusterUrls, tmp_path_factory: pytest.TempPathFactory) -> Set
         database_url=urls.app,
         database_owner_url=urls.owner,
         database_ops_url=urls.ops,
+        database_ops_read_url=urls.ops_read,
         # Two test processes share two cores: what waits for its turn is not to be told that we are overloaded.
         pool_size=16,
         pool_timeout=20,

@@ -19,6 +19,9 @@ COMMANDS = (
     ("user", LazyCommand("People: make an account, a link for a forgotten password.", "zena.accounts.cli:user")),
     ("operator", LazyCommand("Staff of this installation.", "zena.accounts.cli:operator")),
     ("demo", LazyCommand("Load the demonstration firm.", "zena.work.cli:demo_app")),
+    ("slo", LazyCommand("Service levels: budgets, burn rates, alerts.", "zena.operate.cli.slo:app")),
+    ("requests", LazyCommand("Requests that were slow, failed or refused.", "zena.operate.cli.requests:app")),
+    ("status", LazyCommand("Everything on one screen.", "zena.operate.cli.status:app")),
     ("import", LazyCommand("Bring tasks in from a CSV or Excel file.", "zena.work.cli:import_app")),
 )
 

@@ -44,7 +44,8 @@ from zena.kit.strict import strict_request
 from zena.kit.telemetry import Telemetry
 from zena.kit.templates import Renderer
 from zena.kit.throttle import Settler
-from zena.settings import Settings, load_keys
+from zena.operate.telemetry.running import measuring
+from zena.settings import Role, Settings, load_keys
 from zena.work.demo.load import load_demo
 
 #: In the order in which they stand in the side bar.
@@ -70,22 +71,31 @@ def build_registry() -> Registry:
 def build_state(settings: Settings, *, clock: Clock | None = None, worker: bool = False) -> State:
     """Make the parts of a process; nothing is connected before `started(state)`."""
     registry = build_registry()
-    clock = clock or SystemClock()
+    clock, telemetry = clock or SystemClock(), Telemetry()
     secret = load_keys(settings).current.secret
     return State(
         settings=settings,
         registry=registry,
         clock=clock,
-        db=Database(database_options(settings, worker=worker)),
+        db=Database(database_options(settings, worker=worker), telemetry),
         secret=secret,
         cache=Cache(_plain(settings.redis_url), clock=clock),
         cursors=Cursors(secret),
         mail=mailer_from_url(_plain(settings.smtp_url), settings.mail_from or ""),
         storage=LocalStorage(settings.data_dir / "files"),
         buckets=Buckets(settings.rate_user, settings.rate_tenant, settings.rate_anonymous),
-        telemetry=Telemetry(),
+        telemetry=telemetry,
+        reading=_reading(settings),
         html=Renderer(registry.templates, Assets(web.STATIC)),
     )
+
+
+def _reading(settings: Settings) -> Database | None:
+    """Return the small pool for measurements, of its own: looking must neither starve the work nor be starved by it."""
+    url = settings.secret_url(Role.OPS_READ)
+    if url is None:
+        return None
+    return Database(DatabaseOptions(url.get_secret_value(), pool_size=2, application="zena-ops-read", pooled=False))
 
 
 def _plain(secret: SecretStr | None) -> str | None:
@@ -111,10 +121,14 @@ async def started(state: State) -> AsyncIterator[State]:
     """Connect the parts, and disconnect them in reverse."""
     await state.db.start()
     await state.cache.start()
+    if state.reading is not None:
+        await state.reading.start()
     state.cache.on_lookup.append(state.telemetry.cache)
     try:
         yield state
     finally:
+        if state.reading is not None:
+            await state.reading.stop()
         await state.cache.stop()
         await state.db.stop()
 
@@ -143,7 +157,8 @@ def create_app(state: State) -> Guard:
 
 async def work_jobs(state: State, stop: asyncio.Event) -> None:
     """Be a worker process: take jobs and fire schedules until `stop` is set."""
-    await run_worker(state, state.registry, stop)
+    async with measuring(state, "worker"):
+        await run_worker(state, state.registry, stop)
 
 
 async def welcome(settings: Settings, *, demo: bool = False) -> str | None:
@@ -185,7 +200,7 @@ async def _tell_limits(message: Message, scope: Scope) -> None:
 @asynccontextmanager
 async def _lifespan(app: Litestar) -> AsyncIterator[None]:
     state: State = app.state.zena
-    async with started(state):
+    async with started(state), measuring(state, "web"):
         state.hub = Hub(state.db, state.registry, Keeper(state.db), state.clock)
         await state.hub.start()
         settling = asyncio.create_task(Settler(state.db, state.buckets, state.secret).run())

@@ -4,6 +4,7 @@ import random
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import httpx
 
@@ -66,6 +67,7 @@ async def _people(scene: Scene) -> None:
     end = (datetime.now(UTC) + timedelta(days=30)).isoformat()
     token = await scene.tell("POST", f"{APP}/tokens", {"name": mark, "scopes": ["tasks.view"], "expires_at": end})
     scene.ids |= {
+        "request_id": uuid4().hex,  # of no request that was kept: those are for operators alone
         "tenant_id": str(firm.tenant),
         "member_id": str(firm.people[Role.MEMBER].member),
         "session_id": str(firm.people[Role.OWNER].session),

@@ -13,6 +13,7 @@ from zena.accounts.actions.members import add_member as _add_member
 from zena.accounts.actions.passwords import make_link, make_reset_link
 from zena.accounts.actions.people import create_user as _create_user
 from zena.accounts.actions.set_up import make_set_up_link
+from zena.accounts.entry import Entered
 from zena.accounts.passwords import hash_password
 from zena.accounts.permissions import Permission, Role, permissions_of
 from zena.accounts.queries.actors import member_scope
@@ -27,6 +28,7 @@ from zena.kit.uow import enter_tenant, unit_of_work
 
 __all__ = [
     "ChainReport",
+    "Entered",
     "MemberCard",
     "Permission",
     "Role",

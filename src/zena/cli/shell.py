@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 from zena.cli.lazy import Hooks, resolve
 
 if TYPE_CHECKING:
+    from zena.kit.db import Raw
     from zena.kit.state import State
     from zena.settings import Role, Settings
 
@@ -57,6 +58,28 @@ def require(found: "Settings", *roles: "Role") -> None:
     ]
     if missing:
         raise SettingsError(missing)
+
+
+def ask_as(role: "Role", work: "Callable[[Raw], Awaitable[T]]", *, timeout: float = 30.0) -> T:
+    """Run a coroutine function with a connection to the running database as `role`.
+
+    EmbeddedError if none runs; SettingsError if the URL of `role` is not configured.
+    """
+    import asyncpg
+
+    from zena.kit.db import asyncpg_dsn, set_json_codecs
+
+    async def run() -> T:
+        dsn = asyncpg_dsn(connected(role).dsn(role))
+        server = {"application_name": "zena-cli", "timezone": "UTC"}
+        conn: Raw = await asyncpg.connect(dsn, timeout=5, command_timeout=timeout, server_settings=server)
+        try:
+            await set_json_codecs(conn)
+            return await work(conn)
+        finally:
+            await conn.close(timeout=5)
+
+    return asyncio.run(run())
 
 
 def in_state(work: "Callable[[State], Awaitable[T]]", *, worker: bool = False) -> T:

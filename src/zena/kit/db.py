@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 from uuid import UUID, uuid4
 
@@ -17,6 +18,8 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TIMESTAMP
 
 from zena.kit.ids import new_id
+from zena.kit.measured import measure_engine, measured_connection
+from zena.kit.telemetry import Telemetry
 
 if TYPE_CHECKING:
     Raw: TypeAlias = asyncpg.Connection[asyncpg.Record]
@@ -88,9 +91,10 @@ class PoolExhaustedError(TimeoutError):
 class Database:
     """The process's way to PostgreSQL. `start` opens the pools, `stop` closes them."""
 
-    def __init__(self, options: DatabaseOptions) -> None:
+    def __init__(self, options: DatabaseOptions, telemetry: Telemetry | None = None) -> None:
         self.options = options
-        self.engine: AsyncEngine = _engine(options)
+        self.telemetry = telemetry or Telemetry()
+        self.engine: AsyncEngine = _engine(options, self.telemetry)
         self.sessions = async_sessionmaker(self.engine, expire_on_commit=False, autoflush=False)
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
 
@@ -107,17 +111,21 @@ class Database:
             dsn=asyncpg_dsn(options.url),
             min_size=0,
             max_size=options.pool_size,
-            init=_json_codecs,
+            init=set_json_codecs,
+            connection_class=measured_connection(self.telemetry),
             **options.connect_args(),
         )
 
     @asynccontextmanager
     async def lend(self) -> AsyncIterator[Raw]:
         """Lend a raw connection; raises PoolExhaustedError where none comes free within `pool_timeout`."""
+        began = perf_counter()
         try:
             connection = await self.pool.acquire(timeout=self.options.pool_timeout)
         except TimeoutError as error:
             raise PoolExhaustedError from error
+        finally:
+            self.telemetry.wait(perf_counter() - began)
         try:
             yield connection
         finally:
@@ -136,7 +144,7 @@ class Database:
         """Open a connection of its own for LISTEN and advisory locks; the caller closes it."""
         url = self.options.direct_url or self.options.url
         connection = await asyncpg.connect(dsn=asyncpg_dsn(url), **self.options.connect_args())
-        await _json_codecs(connection)
+        await set_json_codecs(connection)
         return connection
 
 
@@ -162,11 +170,11 @@ def sqlalchemy_url(url: str) -> str:
     return parsed.set(query=query).render_as_string(hide_password=False)
 
 
-def _engine(options: DatabaseOptions) -> AsyncEngine:
-    connect_args = options.connect_args()
+def _engine(options: DatabaseOptions, telemetry: Telemetry) -> AsyncEngine:
+    connect_args = options.connect_args() | {"connection_class": measured_connection(telemetry)}
     if options.pooled:
         connect_args |= {"prepared_statement_cache_size": 0, "prepared_statement_name_func": lambda: f"z{uuid4().hex}"}
-    return create_async_engine(
+    engine = create_async_engine(
         sqlalchemy_url(options.url),
         pool_size=options.pool_size,
         max_overflow=0,
@@ -177,9 +185,11 @@ def _engine(options: DatabaseOptions) -> AsyncEngine:
         json_serializer=lambda value: msgspec.json.encode(value).decode(),
         json_deserializer=msgspec.json.decode,
     )
+    measure_engine(engine, telemetry)
+    return engine
 
 
-async def _json_codecs(connection: Any) -> None:
+async def set_json_codecs(connection: Any) -> None:
     await connection.set_type_codec(
         "jsonb", schema="pg_catalog", format="text", encoder=_encode_json, decoder=msgspec.json.decode
     )

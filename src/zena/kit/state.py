@@ -38,6 +38,7 @@ class State:
     buckets: Buckets
     telemetry: Telemetry
     html: Renderer
+    reading: Database | None = None  # measurements and statistics, as the ops_read role; None without its URL
     hub: "Hub | None" = None
     describe: Callable[[], bytes] = bytes
     _described: bytes = b""

@@ -7,10 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from zena.kit.visit import current_visit
+
 RequestSeen = Callable[[str, str, int, float], None]  # route template, method, status, seconds
 QuerySeen = Callable[[str, float], None]  # statement text with its placeholders, seconds
-JobSeen = Callable[[str, str, float], None]  # job name, outcome, seconds
+JobSeen = Callable[[str, str, float, float], None]  # job name, outcome, seconds it ran, seconds it waited before
 CacheSeen = Callable[[str, str | None], None]  # family, reason of the miss (None: hit)
+WaitSeen = Callable[[float], None]  # seconds until a connection came free
 
 
 @dataclass(slots=True)
@@ -21,6 +24,7 @@ class Telemetry:
     on_query: list[QuerySeen] = field(default_factory=list)
     on_job: list[JobSeen] = field(default_factory=list)
     on_cache: list[CacheSeen] = field(default_factory=list)
+    on_wait: list[WaitSeen] = field(default_factory=list)
     failures: int = 0
 
     def request(self, route: str, method: str, status: int, seconds: float) -> None:
@@ -28,16 +32,30 @@ class Telemetry:
             self._tell(self.on_request, route, method, status, seconds)
 
     def query(self, statement: str, seconds: float) -> None:
+        """Count a statement, and note it on the request it was sent for."""
         if self.on_query:
+            visit = current_visit()
+            if visit is not None:
+                visit.tally.query(statement, seconds)
             self._tell(self.on_query, statement, seconds)
 
-    def job(self, name: str, outcome: str, seconds: float) -> None:
+    def job(self, name: str, outcome: str, seconds: float, waited: float) -> None:
         if self.on_job:
-            self._tell(self.on_job, name, outcome, seconds)
+            self._tell(self.on_job, name, outcome, seconds, waited)
 
     def cache(self, family: str, reason: str | None) -> None:
         if self.on_cache:
+            visit = current_visit()
+            if visit is not None:
+                visit.tally.lookups.append((family, reason))
             self._tell(self.on_cache, family, reason)
+
+    def wait(self, seconds: float) -> None:
+        if self.on_wait:
+            visit = current_visit()
+            if visit is not None:
+                visit.tally.waited += seconds
+            self._tell(self.on_wait, seconds)
 
     def _tell(self, listeners: list[Any], *facts: Any) -> None:
         for listener in listeners:

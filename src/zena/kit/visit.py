@@ -6,6 +6,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+from zena.kit.tally import Tally
+
 _KEY = "visit"
 _current: ContextVar["Visit | None"] = ContextVar("zena_visit", default=None)
 
@@ -27,6 +29,7 @@ class Visit:
     tenant: str | None = None
     user: str | None = None
     made_nonce: str | None = field(default=None, repr=False)
+    tally: Tally = field(default_factory=Tally, repr=False)
 
     @property
     def nonce(self) -> str:

@@ -58,6 +58,8 @@ async def upgrade(owner_url: str, ops_url: str) -> SchemaState:
         async with connection.transaction():
             await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK)
             await connection.execute((HERE / "gate.sql").read_text())
+            await connection.execute("SET LOCAL ROLE zena_owner")
+            await connection.execute("SELECT ops.make_partitions(14)")
     finally:
         await connection.close()
     return await state(owner_url)

@@ -1,8 +1,9 @@
-"""Running the installation: health now; symptoms, remedies and the console live here as they come."""
+"""Running the installation: health, measurements, service levels."""
 
 from zena.kit.registry import Registry
-from zena.operate import health
+from zena.operate import api, health, jobs
 
 
 def register(registry: Registry) -> None:
-    registry.routes += health.ROUTES
+    registry.routes += [*health.ROUTES, *api.ROUTES]
+    jobs.register(registry)

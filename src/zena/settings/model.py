@@ -89,6 +89,7 @@ class Settings(BaseSettings):
 
     web_processes: int = Field(1, ge=1, le=64, description="Web processes of `zena serve`.")
     worker_processes: int = Field(1, ge=0, le=64, description="Worker processes of `zena serve`.")
+    telemetry: bool = Field(True, description="Measure requests, statements, jobs and the cache.")  # noqa: FBT003 - pydantic's default
     log_level: LogLevel = Field("info", description="Least severity that is logged.")
 
     import_max_rows: int = Field(10_000, ge=1, le=1_000_000, description="Rows of one import.")

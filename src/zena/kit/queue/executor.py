@@ -3,7 +3,7 @@
 import asyncio
 import random
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from time import perf_counter
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -36,14 +36,14 @@ class JobExecutor(AbstractEntrypointExecutor):
 
     async def execute(self, job: Job, context: Context) -> None:
         work = self._work(job)
-        started, outcome = perf_counter(), "done"
+        started, waited, outcome = perf_counter(), _waited(job, self.state.clock.now()), "done"
         try:
             await self._run(work, job, context)
         except BaseException as ended:
             outcome = _outcome(ended)
             raise
         finally:
-            self.state.telemetry.job(self.spec.name, outcome, perf_counter() - started)
+            self.state.telemetry.job(self.spec.name, outcome, perf_counter() - started, waited)
 
     async def _run(self, work: JobWork, job: Job, context: Context) -> None:
         if work.attempt > work.attempts:
@@ -76,6 +76,11 @@ class JobExecutor(AbstractEntrypointExecutor):
             attempts=self.spec.attempts,
             slots=self.slots,
         )
+
+
+def _waited(job: Job, now: datetime) -> float:
+    """Return how long a job stood ready before it was taken, seconds."""
+    return max(0.0, (now - max(job.created, job.execute_after)).total_seconds())
 
 
 def _outcome(ended: BaseException) -> str:

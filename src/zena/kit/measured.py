@@ -1,0 +1,64 @@
+"""Timing of every statement, whichever way it is sent: through the raw pool, a raw connection or SQLAlchemy."""
+
+from time import perf_counter
+from typing import Any
+
+import asyncpg
+from sqlalchemy import event
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from zena.kit.telemetry import Telemetry
+
+
+def measured_connection(telemetry: Telemetry) -> type[Any]:
+    """Return a connection class that tells `telemetry` of each statement; a transaction's ends are statements too."""
+
+    class Measured(asyncpg.Connection):  # type: ignore[misc]  # the library brings no types
+        async def execute(self, query: str, *args: Any, **options: Any) -> Any:
+            began = perf_counter()
+            try:
+                return await super().execute(query, *args, **options)
+            finally:
+                telemetry.query(query, perf_counter() - began)
+
+        async def fetch(self, query: str, *args: Any, **options: Any) -> Any:
+            began = perf_counter()
+            try:
+                return await super().fetch(query, *args, **options)
+            finally:
+                telemetry.query(query, perf_counter() - began)
+
+        async def fetchrow(self, query: str, *args: Any, **options: Any) -> Any:
+            began = perf_counter()
+            try:
+                return await super().fetchrow(query, *args, **options)
+            finally:
+                telemetry.query(query, perf_counter() - began)
+
+        async def fetchval(self, query: str, *args: Any, **options: Any) -> Any:
+            began = perf_counter()
+            try:
+                return await super().fetchval(query, *args, **options)
+            finally:
+                telemetry.query(query, perf_counter() - began)
+
+    return Measured
+
+
+def measure_engine(engine: AsyncEngine, telemetry: Telemetry) -> None:
+    """Tell `telemetry` of each statement the engine sends: SQLAlchemy prepares its own, past the methods above."""
+
+    def before(_conn: Any, _cursor: Any, _text: str, _values: Any, context: Any, _many: bool) -> None:  # noqa: FBT001 - the event's signature
+        context.began = perf_counter()
+
+    def after(_conn: Any, _cursor: Any, text: str, _values: Any, context: Any, _many: bool) -> None:  # noqa: FBT001 - same
+        telemetry.query(text, perf_counter() - context.began)
+
+    def failed(what: Any) -> None:
+        began = getattr(what.execution_context, "began", None)
+        if began is not None and what.statement:
+            telemetry.query(what.statement, perf_counter() - began)
+
+    event.listen(engine.sync_engine, "before_cursor_execute", before)
+    event.listen(engine.sync_engine, "after_cursor_execute", after)
+    event.listen(engine.sync_engine, "handle_error", failed)

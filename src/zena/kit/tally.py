@@ -1,0 +1,72 @@
+"""What one request costs: its statements, how often each was sent and from where, its cache lookups, its waits."""
+
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any, Final
+
+import greenlet  # type: ignore[import-untyped]  # brings no types
+
+_PACKAGE: Final = str(Path(__file__).parents[1]) + "/"
+_KIT: Final = str(Path(__file__).parent) + "/"
+#: A statement sent so often by one request was meant to be one query (N+1): its caller is looked up.
+REPEATED: Final = 10
+#: A statement slower than this has its caller looked up, seconds.
+SLOW: Final = 0.1
+#: Different statements of one request that are told apart; the rest are counted only.
+_STATEMENTS: Final = 100
+
+
+@dataclass(slots=True)
+class Sent:
+    """How often a statement was sent, for how long in all, and from where (`file:line function`) once that matters."""
+
+    times: int = 0
+    seconds: float = 0.0
+    slowest: float = 0.0
+    caller: str | None = None
+
+
+@dataclass(slots=True)
+class Tally:
+    """Made with each visit; the telemetry hooks add to it. Seconds throughout."""
+
+    queries: int = 0
+    database: float = 0.0
+    waited: float = 0.0
+    statements: dict[str, Sent] = field(default_factory=dict)
+    lookups: list[tuple[str, str | None]] = field(default_factory=list)
+
+    def query(self, statement: str, seconds: float) -> None:
+        self.queries += 1
+        self.database += seconds
+        sent = self.statements.get(statement)
+        if sent is None:
+            if len(self.statements) >= _STATEMENTS:
+                return
+            sent = self.statements[statement] = Sent()
+        sent.times += 1
+        sent.seconds += seconds
+        sent.slowest = max(sent.slowest, seconds)
+        if sent.caller is None and (sent.times == REPEATED or seconds > SLOW):
+            sent.caller = caller()
+
+
+def caller() -> str | None:
+    """Return the innermost place outside of kit that is running, as `work/queries/tasks.py:41 task_page`."""
+    found = _ours(sys._getframe(1))  # noqa: SLF001 - the documented way to the stack; inspect is a hundred times slower
+    if found is None:
+        # SQLAlchemy runs its own code in a greenlet; whoever awaits it stands on the parent's stack.
+        parent = greenlet.getcurrent().parent
+        found = _ours(parent.gr_frame) if parent is not None else None
+    return found
+
+
+def _ours(frame: FrameType | Any) -> str | None:
+    while frame is not None:
+        name = frame.f_code.co_filename
+        if name.startswith(_PACKAGE) and not name.startswith(_KIT):
+            return f"{name.removeprefix(_PACKAGE)}:{frame.f_lineno} {frame.f_code.co_name}"
+        frame = frame.f_back
+    return None

@@ -1,0 +1,1 @@
+"""The commands of whoever runs the server. Each answers truthfully in seconds, for people or with --json."""

@@ -1,0 +1,1 @@
+"""What was measured, read back: per route, statement, cache family and job, for any window."""

@@ -1,0 +1,1 @@
+"""Measuring: what each process counts, how it reaches the database, and what survives when that is gone."""

@@ -1,0 +1,169 @@
+"""Every ten seconds a process writes what it counted: its own rows only, so no process waits for another."""
+
+import asyncio
+import os
+import socket
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID
+
+import asyncpg
+
+from zena import __version__
+from zena.kit.db import Raw, asyncpg_dsn, set_json_codecs
+from zena.kit.ids import new_id
+from zena.kit.logs import get_logger
+from zena.operate.telemetry.recorder import Recorder, Series
+from zena.operate.telemetry.ring import Ring
+
+if TYPE_CHECKING:
+    from zena.kit.state import State
+
+log = get_logger(__name__)
+
+EVERY: Final = 10.0
+_PATIENCE: Final = 5.0
+
+_SERIES = """
+WITH wanted AS (SELECT * FROM unnest($1::text[], $2::text[]) AS w (metric, label)),
+made AS (INSERT INTO ops.series (metric, label) SELECT metric, label FROM wanted
+         ON CONFLICT DO NOTHING RETURNING id, metric, label)
+SELECT id, metric, label FROM made
+UNION SELECT s.id, s.metric, s.label FROM ops.series s JOIN wanted USING (metric, label)
+"""
+_POINTS = """
+INSERT INTO ops.point (minute, process, series_id, n, bad, slow, total, peak, bins, counts)
+SELECT minute, $1, series_id, n, bad, slow, total, peak, bins::smallint[], counts::bigint[]
+  FROM unnest($2::timestamptz[], $3::int[], $4::bigint[], $5::bigint[], $6::bigint[], $7::float8[], $8::float8[],
+              $9::text[], $10::text[]) AS p (minute, series_id, n, bad, slow, total, peak, bins, counts)
+ON CONFLICT (minute, series_id, process) DO UPDATE SET n = excluded.n, bad = excluded.bad, slow = excluded.slow,
+    total = excluded.total, peak = excluded.peak, bins = excluded.bins, counts = excluded.counts
+"""
+_STATEMENTS = """
+INSERT INTO ops.statement (fingerprint, text, caller) SELECT * FROM unnest($1::text[], $2::text[], $3::text[])
+ON CONFLICT (fingerprint) DO NOTHING
+"""
+_REQUESTS = """
+INSERT INTO ops.request (at, request_id, process, method, route, status, ms, kept_for, tenant, person, release, facts)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT DO NOTHING
+"""
+_HEARTBEAT = """
+INSERT INTO ops.heartbeat (process, role, host, pid, release, started_at, seen_at, facts)
+VALUES ($1, $2, $3, $4, $5, $6, now(), $7)
+ON CONFLICT (process) DO UPDATE SET seen_at = excluded.seen_at, facts = excluded.facts
+"""
+
+
+class Flusher:
+    """Writes a recorder's minutes, statements and requests, over a connection of its own."""
+
+    def __init__(self, state: "State", recorder: Recorder, role: str) -> None:
+        self.recorder, self.role = recorder, role
+        self.process = new_id()
+        self.started = state.clock.now()
+        self.failures = 0
+        self._url = state.db.options.url
+        self._pooled = state.db.options.pooled
+        self._conn: Raw | None = None
+        self._ids: dict[Series, int] = {}
+        self._ring = Ring(state.settings.data_dir / "telemetry", f"{role}-{os.getpid()}")
+
+    async def run(self) -> None:
+        """Flush until cancelled, then once more."""
+        with suppress(OSError):
+            self._ring.open()
+        try:
+            while True:
+                await self.flush()
+                await asyncio.sleep(EVERY)
+        finally:
+            await self.flush()
+            await self._drop()
+
+    async def flush(self) -> bool:
+        """Write what there is; False if the database did not take it: it is kept and tried again."""
+        kept = self.recorder.requests.take()
+        with suppress(OSError):
+            await asyncio.to_thread(self._ring.write, kept)
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                await self._write(kept)
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            self.failures += 1
+            self.recorder.requests.waiting.extendleft(reversed(kept[-100:]))
+            log.warning("measurements not written", error=type(error).__name__, failures=self.failures)
+            await self._drop()
+            return False
+        self.failures = 0
+        return True
+
+    async def _write(self, kept: list[Any]) -> None:
+        conn = await self._connected()
+        statements = list(self.recorder.fresh.values())
+        minutes = list(self.recorder.minutes())
+        async with conn.transaction():
+            await self._write_points(conn, minutes)
+            if statements:
+                texts = [
+                    [s.fingerprint for s in statements],
+                    [s.text for s in statements],
+                    [s.caller for s in statements],
+                ]
+                await conn.execute(_STATEMENTS, *texts)
+            await conn.executemany(_REQUESTS, [self._row(record) for record in kept])
+            facts = {"lost_minutes": self.recorder.lost, "dropped_requests": self.recorder.requests.dropped}
+            host, pid = socket.gethostname(), os.getpid()
+            await conn.execute(_HEARTBEAT, self.process, self.role, host, pid, __version__, self.started, facts)
+        for statement in statements:
+            self.recorder.fresh.pop(statement.fingerprint, None)
+        if minutes:
+            self.recorder.forget(minutes[-1][0])
+
+    async def _write_points(self, conn: Raw, minutes: list[tuple[int, dict[Series, Any]]]) -> None:
+        await self._learn_ids(conn, {series for _, cells in minutes for series in cells})
+        rows = [
+            (datetime.fromtimestamp(minute * 60, UTC), self._ids[series], c.n, c.bad, c.slow, c.total, c.peak,
+             _array(c.bins), _array(c.bins.values()))
+            for minute, cells in minutes for series, c in sorted(cells.items())
+        ]  # fmt: skip
+        if rows:
+            await conn.execute(_POINTS, self.process, *map(list, zip(*rows, strict=True)))
+
+    async def _learn_ids(self, conn: Raw, wanted: set[Series]) -> None:
+        missing = sorted(wanted - self._ids.keys())
+        if missing:
+            labels = [series.label for series in missing]
+            for row in await conn.fetch(_SERIES, [series.metric for series in missing], labels):
+                self._ids[Series(row["metric"], row["label"])] = row["id"]
+        if not wanted <= self._ids.keys():  # another process makes the same ones just now: next time they are there
+            raise TimeoutError("series are being made")
+
+    def _row(self, record: Any) -> tuple[Any, ...]:
+        tenant, person = (UUID(value) if value else None for value in (record.tenant, record.person))
+        return (
+            record.at, record.request_id, self.process, record.method, record.route, record.status, record.ms,
+            record.kept_for, tenant, person, __version__, record.facts,
+        )  # fmt: skip
+
+    async def _connected(self) -> Raw:
+        if self._conn is None or self._conn.is_closed():
+            more = (
+                {} if self._pooled else {"server_settings": {"application_name": "zena-telemetry", "timezone": "UTC"}}
+            )
+            self._conn = await asyncpg.connect(
+                asyncpg_dsn(self._url), timeout=_PATIENCE, command_timeout=_PATIENCE,
+                statement_cache_size=0 if self._pooled else 100, **more,
+            )  # fmt: skip
+            await set_json_codecs(self._conn)
+        return self._conn
+
+    async def _drop(self) -> None:
+        conn, self._conn = self._conn, None
+        if conn is not None:
+            with suppress(Exception):
+                await conn.close(timeout=1)
+
+
+def _array(numbers: Any) -> str:
+    return "{" + ",".join(map(str, numbers)) + "}"

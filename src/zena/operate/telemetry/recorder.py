@@ -1,0 +1,187 @@
+"""What one process counts, minute by minute. Plain dictionaries on the loop's own thread: no lock, no await."""
+
+import hashlib
+import re
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Final, NamedTuple
+
+from zena.kit.tally import REPEATED, Tally, caller
+from zena.kit.visit import current_visit
+from zena.operate.telemetry import limits
+from zena.operate.telemetry.requests import Kept, Requests
+from zena.operate.telemetry.sketch import bin_of
+
+#: Labels of one metric that are told apart within a minute; what comes after counts as `other`.
+LABELS: Final = 500
+#: Minutes kept while the database does not take them; older ones are lost, and counted as lost.
+MINUTES: Final = 15
+_STATEMENTS: Final = 2_000
+_FAILED: Final = 500
+_SIGNED_IN: Final = frozenset({"dashboard", "api", "page"})
+_SPACES: Final = re.compile(r"\s+")
+_MANY: Final = re.compile(r"\$\d+(?:::\w+(?:\[\])?)?(?:\s*,\s*\$\d+(?:::\w+(?:\[\])?)?){2,}")
+_TEXT: Final = 4_000
+
+
+class Series(NamedTuple):
+    """What is counted: `http` by route, `query` by fingerprint, `job` by name, and so on."""
+
+    metric: str
+    label: str
+
+
+@dataclass(slots=True)
+class Cell:
+    """One series in one minute. `total` and `peak` in milliseconds."""
+
+    n: int = 0
+    bad: int = 0
+    slow: int = 0
+    total: float = 0.0
+    peak: float = 0.0
+    bins: dict[int, int] = field(default_factory=dict)
+
+    def add(self, ms: float, *, bad: bool = False, slow: bool = False) -> None:
+        self.n += 1
+        self.bad += bad
+        self.slow += slow
+        self.total += ms
+        self.peak = max(self.peak, ms)
+        number = bin_of(ms)
+        self.bins[number] = self.bins.get(number, 0) + 1
+
+
+@dataclass(slots=True)
+class Statement:
+    """A statement without its values."""
+
+    fingerprint: str
+    text: str
+    caller: str | None = None
+
+
+class Recorder:
+    """The listeners of one process's telemetry, and what they counted since it was last taken away."""
+
+    def __init__(self, requests: Requests, now: Callable[[], float] = time.time) -> None:
+        self.requests = requests
+        self.lost = 0  # minutes that were never written
+        self.fresh: dict[str, Statement] = {}  # statements not yet written
+        self._now = now
+        self._minutes: dict[int, dict[Series, Cell]] = {}
+        self._labels: dict[int, dict[str, int]] = {}
+        self._statements: dict[str, Statement] = {}
+
+    def request(self, route: str, method: str, status: int, seconds: float) -> None:
+        visit, ms = current_visit(), seconds * 1000
+        family = limits.family_of(route)
+        if family in _SIGNED_IN and (visit is None or visit.user is None):
+            family = "anonymous"  # sent to sign-in in no time: would only flatter the figures of those who work
+        bad = status >= _FAILED
+        slow = not bad and ms > limits.slow_after(family)
+        name = f"{method} {route}" if route else f"{method} (no route)"
+        self.observe(f"http.{family}", name, ms, bad=bad, slow=slow)
+        if visit is None:
+            return
+        if visit.tenant is not None and family != "own":
+            self.observe("tenant", visit.tenant, ms, bad=bad, slow=slow)
+        repeated = any(sent.times >= REPEATED for sent in visit.tally.statements.values())
+        why = self.requests.why(status, slow=slow, repeated=repeated)
+        if why is not None:
+            costs = self._costs(visit.tally)
+            at = datetime.fromtimestamp(self._now(), UTC)
+            self.requests.keep(Kept.of(visit, at=at, name=name, status=status, ms=ms, why=why, statements=costs))
+
+    def query(self, statement: str, seconds: float) -> None:
+        known = self._statements.get(statement) or self._learn(statement)
+        ms = seconds * 1000
+        slow = ms > limits.QUERY
+        if slow and known.caller is None:
+            known.caller = caller()
+            self.fresh[known.fingerprint] = known
+        self.observe("query", known.fingerprint, ms, slow=slow)
+
+    def job(self, name: str, outcome: str, seconds: float, waited: float) -> None:
+        self.observe("job", name, seconds * 1000, bad=outcome in {"retried", "held"})
+        self.observe("job.wait", name, waited * 1000, slow=waited * 1000 > limits.JOB_WAIT)
+
+    def cache(self, family: str, reason: str | None) -> None:
+        """Count a look-up; a miss is `bad`, and counted once more by its reason."""
+        self.observe("cache", family, 0, bad=reason is not None)
+        if reason is not None:
+            self.observe("cache.miss", f"{family}:{reason}", 0)
+
+    def wait(self, seconds: float) -> None:
+        self.observe("pool.wait", "raw", seconds * 1000)
+
+    def observe(self, metric: str, label: str, ms: float, *, bad: bool = False, slow: bool = False) -> None:
+        minute = int(self._now() // 60)
+        cells = self._minutes.get(minute)
+        if cells is None:
+            cells = self._begin(minute)
+        series = Series(metric, label)
+        cell = cells.get(series)
+        if cell is None:
+            cell = self._new_cell(minute, cells, series)
+        cell.add(ms, bad=bad, slow=slow)
+
+    def minutes(self) -> Iterator[tuple[int, dict[Series, Cell]]]:
+        """Yield what was counted, by minute since the epoch; it stays until `forget`."""
+        yield from sorted(self._minutes.items())
+
+    def forget(self, before: int) -> None:
+        """Drop minutes older than `before`, which have been written."""
+        for minute in [minute for minute in self._minutes if minute < before]:
+            del self._minutes[minute]
+            self._labels.pop(minute, None)
+
+    def _begin(self, minute: int) -> dict[Series, Cell]:
+        while len(self._minutes) >= MINUTES:
+            oldest = min(self._minutes)
+            self.forget(oldest + 1)
+            self.lost += 1
+        self._labels[minute] = {}
+        return self._minutes.setdefault(minute, {})
+
+    def _new_cell(self, minute: int, cells: dict[Series, Cell], series: Series) -> Cell:
+        labels = self._labels[minute]
+        if labels.get(series.metric, 0) >= LABELS:
+            series = Series(series.metric, "other")
+        else:
+            labels[series.metric] = labels.get(series.metric, 0) + 1
+        return cells.setdefault(series, Cell())
+
+    def _learn(self, statement: str) -> Statement:
+        if len(self._statements) >= _STATEMENTS:
+            self._statements.clear()
+        text = normal(statement)
+        known = Statement(fingerprint_of(text), text[:_TEXT])
+        self._statements[statement] = known
+        self.fresh[known.fingerprint] = known
+        return known
+
+    def _costs(self, tally: Tally) -> list[dict[str, object]]:
+        """Return the costliest statements of a request: fingerprint, times, milliseconds, caller where known."""
+        costly = sorted(tally.statements.items(), key=lambda item: -item[1].seconds)[:5]
+        return [
+            {
+                "fingerprint": (self._statements.get(text) or self._learn(text)).fingerprint,
+                "times": sent.times,
+                "ms": round(sent.seconds * 1000, 3),
+                "caller": sent.caller,
+            }
+            for text, sent in costly
+        ]
+
+
+def normal(statement: str) -> str:
+    """Return a statement in one line, with a list of placeholders as one: IN ($1, $2, $3) reads IN ($..)."""
+    return _SPACES.sub(" ", _MANY.sub("$..", statement)).strip()
+
+
+def fingerprint_of(text: str) -> str:
+    """Return the name of a normal statement: 12 hex digits of its SHA-256."""
+    return hashlib.sha256(text.encode()).hexdigest()[:12]

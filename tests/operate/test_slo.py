@@ -1,0 +1,99 @@
+"""Budgets and burn rates: the arithmetic, the floors that keep few events quiet, and the counts behind them."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import asyncpg
+import pytest
+
+from tests.factories.visits import visiting
+from zena.kit.embedded import ClusterUrls
+from zena.kit.state import State
+from zena.operate.slo.burn import RULES, Count, burn, status_of, statuses, wilson_lower
+from zena.operate.slo.objectives import BY_ID, OBJECTIVES
+from zena.operate.telemetry.flush import Flusher
+from zena.operate.telemetry.recorder import Recorder
+from zena.operate.telemetry.requests import Requests
+from zena.operate.telemetry.rollup import REQUESTS_KEPT, drop_old, make_partitions, roll_up
+
+API, ERRORS, CACHE = BY_ID["api"], BY_ID["errors"], BY_ID["cache"]
+
+
+def counts(**windows: tuple[int, int]) -> dict[str, Count]:
+    """Bad and total by window, `w5m` for the window of five minutes."""
+    return {name.removeprefix("w"): Count(total - bad, total) for name, (bad, total) in windows.items()}
+
+
+@pytest.mark.parametrize(
+    ("bad", "total", "least"), [(3, 20, 0.05), (10, 100, 0.05), (64, 1000, 0.05), (17, 1000, 0.01)]
+)
+def test_a_share_is_believed_from_this_many_on(bad: int, total: int, least: float) -> None:
+    """operations.md, finding 7, for the shares that the runbook alarms at."""
+    assert wilson_lower(bad, total) > least
+    assert wilson_lower(bad - 1, total) < least
+    assert wilson_lower(0, 0) == 0
+
+
+def test_burning_needs_both_windows_many_events_and_certainty() -> None:
+    fast = counts(w5m=(20, 100), w1h=(200, 1000), w6h=(200, 6000), w30m=(100, 500), w30d=(200, 100_000))
+    burning = status_of(ERRORS, fast)
+    assert (burning.state, burning.alerts[0].severity, burning.alerts[0].window) == ("burning", "page", "1h")
+    assert burning.left == pytest.approx(0.8)
+    over = status_of(ERRORS, fast | counts(w5m=(0, 100), w30m=(0, 500)))
+    assert over.state == "ok"
+    few = status_of(ERRORS, counts(w5m=(1, 5), w1h=(1, 60), w30d=(1, 60)))
+    assert (few.state, few.alerts) == ("ok", [])
+    assert status_of(ERRORS, {}).state == "no_data"
+
+
+def test_a_spent_budget_is_exhausted_and_a_goal_has_none() -> None:
+    spent = status_of(API, counts(w30d=(600, 10_000), w1h=(0, 100)))
+    assert spent.state == "exhausted"
+    assert spent.left == pytest.approx(-0.2)
+    low = status_of(CACHE, counts(w1h=(400, 1000)))
+    assert (low.state, low.left) == ("burning", None)
+    assert status_of(CACHE, counts(w1h=(100, 1000))).state == "ok"
+    assert burn(Count(), 0.99) is None
+    assert burn(Count(98, 100), 0.99) == pytest.approx(2.0)
+
+
+def test_every_rule_can_fire_for_every_objective() -> None:
+    """A burn rate above 1 / (1 - target) could never be reached."""
+    for objective in OBJECTIVES:
+        if objective.kind == "budget":
+            all_bad = {name: Count(0, 1000) for rule in RULES for name in rule[2:]} | {"30d": Count(0, 1000)}
+            assert len(status_of(objective, all_bad).alerts) == len(RULES), objective.id
+
+
+async def test_objectives_are_counted_from_points_and_twice_is_once(state: State, urls: ClusterUrls) -> None:
+    at = datetime(2031, 3, 4, 5, 6, 30, tzinfo=UTC)  # a time of its own: the other tests measure the present
+    made = Recorder(Requests(), at.timestamp)
+    with visiting(str(uuid4())):
+        for status, seconds in [(200, 0.1), (200, 0.1), (200, 0.4), (500, 0.1)]:
+            made.request("/api/v1/app/tasks", "GET", status, seconds)
+    made.cache("kpi", None)
+    made.cache("kpi", "cold")
+    conn = await asyncpg.connect(urls.ops)
+    try:
+        await conn.execute("SET ROLE zena_owner")
+        for parent in ("point", "request"):
+            await conn.execute(
+                f"CREATE TABLE ops.{parent}_20310304 PARTITION OF ops.{parent}"
+                " FOR VALUES FROM ('2031-03-04 00:00+00') TO ('2031-03-05 00:00+00')"
+            )
+        await conn.execute("RESET ROLE")
+        assert await Flusher(state, made, "test").flush()
+        for _ in range(2):
+            await roll_up(conn, at + timedelta(seconds=30))
+        found = {status.objective.id: status.counts["1h"] for status in await statuses(conn, at) if status.counts}
+        assert (found["api"], found["errors"], found["cache"]) == (Count(2, 3), Count(3, 4), Count(1, 2))
+        merged = await conn.fetch("SELECT resolution, bucket, n FROM ops.rollup WHERE bucket >= '2031-01-01'"
+                                  " AND series_id = (SELECT id FROM ops.series WHERE label = 'GET /api/v1/app/tasks')"
+                                  " ORDER BY resolution")  # fmt: skip
+        assert [(row["resolution"], row["bucket"].minute, row["n"]) for row in merged] == [(5, 5, 4), (60, 0, 4)]
+        dropped = await drop_old(conn, at + REQUESTS_KEPT + timedelta(days=1))
+        assert {"point_20310304", "request_20310304"} <= set(dropped)
+    finally:
+        await conn.execute("RESET ROLE")
+        await make_partitions(conn)
+        await conn.close()
