@@ -118,7 +118,7 @@ def log_request(route: str, method: str, status: int, seconds: float) -> None:
     logger = logging.getLogger("zena.requests")
     if logger.isEnabledFor(level):
         get_logger("zena.requests").log(
-            level, "request", method=method, route=route, status=status, ms=round(seconds * 1000, 1)
+            level, "request", method=method, route=route, status=status, ms=round(seconds * 1000, 3)
         )
 
 
