@@ -1,6 +1,7 @@
 """The same figures as JSON and as a page, for those who may see them."""
 
 import random
+import re
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -127,6 +128,7 @@ async def test_the_page_in_vietnamese(life: History, firm: Firm, http: httpx.Asy
     assert '<html lang="vi"' in page.text
     assert "Overdue tasks" not in page.text
     assert "Project health" not in page.text
+    assert re.search(r"85 trên 100 việc xong trong \d+,\d ngày", page.text)
 
 
 async def test_a_firm_without_projects_is_told_how_to_begin(firm: Firm, http: httpx.AsyncClient) -> None:

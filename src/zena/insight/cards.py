@@ -89,9 +89,7 @@ def _cycle(tasks: TasksFigures) -> Card:
     span = tasks.cycle_time
     if span.p50 is None:
         return Card(N_("Cycle time, median"), None, kind="days", note=N_("once tasks are done"))
-    return Card(
-        N_("Cycle time, median"), span.p50, kind="days", note=N_("85 of 100 within %(days)s days", days=span.p85)
-    )
+    return Card(N_("Cycle time, median"), span.p50, kind="days", late=span.p85)
 
 
 def _budget(glance: DashboardFigures) -> Card | None:
