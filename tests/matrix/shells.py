@@ -5,6 +5,8 @@ from tests.matrix import EVERYONE, Row
 ROWS = [
     Row("GET", "/api/v1/health", EVERYONE, anonymous=200),
     Row("GET", "/api/v1/health/live", EVERYONE, anonymous=200),
+    Row("GET", "/api/v1/health/ready", EVERYONE, anonymous=200),
+    Row("GET", "/api/v1/health/detail", other=403),
     # For operators, and for callers on this machine: tests/operate.
     Row("GET", "/api/v1/metrics", other=403),
     Row("GET", "/api/v1/observability/request/{request_id:str}", other=403),

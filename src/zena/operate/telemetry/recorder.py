@@ -20,6 +20,7 @@ LABELS: Final = 500
 MINUTES: Final = 15
 _STATEMENTS: Final = 2_000
 _FAILED: Final = 500
+_SIGN_IN: Final = frozenset({"POST /sign-in", "POST /api/v1/auth/sign-in"})
 _SIGNED_IN: Final = frozenset({"dashboard", "api", "page"})
 _SPACES: Final = re.compile(r"\s+")
 _MANY: Final = re.compile(r"\$\d+(?:::\w+(?:\[\])?)?(?:\s*,\s*\$\d+(?:::\w+(?:\[\])?)?){2,}")
@@ -84,6 +85,8 @@ class Recorder:
         slow = not bad and ms > limits.slow_after(family)
         name = f"{method} {route}" if route else f"{method} (no route)"
         self.observe(f"http.{family}", name, ms, bad=bad, slow=slow)
+        if name in _SIGN_IN:
+            self.observe("sign_in", "password", ms, bad=bad)
         if visit is None:
             return
         if visit.tenant is not None and family != "own":
