@@ -25,7 +25,7 @@ DEEPEST = 7  # levels below a task without a parent
 
 @dataclass(slots=True)
 class Ledger:
-    """One firm's projects, tasks, labels, comments and links by id; `gone` marks what is in the trash."""
+    """One firm's projects, tasks, labels, comments, links and changes of many tasks by id; `gone` marks what is in the trash."""
 
     firm: Firm
     mark: str = field(default_factory=lambda: f"q{secrets.token_hex(5)}")
@@ -34,6 +34,7 @@ class Ledger:
     labels: dict[str, Row] = field(default_factory=dict)
     comments: dict[str, Row] = field(default_factory=dict)
     links: dict[str, Row] = field(default_factory=dict)
+    bulks: dict[str, Row] = field(default_factory=dict)
 
     @property
     def members(self) -> list[str]:
@@ -42,7 +43,7 @@ class Ledger:
     @property
     def words(self) -> set[str]:
         """What nobody of another firm may read: the firm's mark and every id."""
-        kinds = (self.projects, self.tasks, self.labels, self.comments, self.links)
+        kinds = (self.projects, self.tasks, self.labels, self.comments, self.links, self.bulks)
         return {self.mark, str(self.firm.tenant), *self.members, *(one for kind in kinds for one in kind)}
 
     def live(self, kind: str) -> dict[str, Row]:

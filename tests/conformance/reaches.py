@@ -52,6 +52,7 @@ REACHES: list[tuple[str, str, Any]] = [
     ("POST", "tasks/$own_task/assign", {"add": ["$member"]}),
     ("POST", "tasks/$own_task/labels", {"add": ["$label"]}),
     ("POST", "tasks/$own_task/dependencies", {"predecessor_id": "$task"}),
+    ("POST", "tasks/bulk/$bulk/undo", None),
     ("POST", "tasks/bulk", {"ids": ["$task"], "set": {"priority": "low"}}),
     ("POST", "tasks/bulk", {"ids": ["$own_task"], "set": {"parent_id": "$task"}}),
     ("POST", "tasks/bulk", {"ids": ["$own_task"], "assign": {"add": ["$member"]}}),

@@ -19,7 +19,7 @@ from tests.factories import make_firm
 from zena.kit.state import State
 
 FULL = bool(os.environ.get("ZENA_FULL_SIZE"))
-EXAMPLES, STEPS = (300, 50) if FULL else (5, 14)
+EXAMPLES, STEPS = (300, 50) if FULL else (12, 20)
 WHO, PICK = st.integers(0, 1), st.integers(0, 11)
 STATUS = st.sampled_from([*MOVES, "in_progress", "done"])
 DUE = st.sampled_from([None, -10, 1, 30])  # no day that midnight would turn into another kind
@@ -43,6 +43,7 @@ class TwoFirms(RuleBasedStateMachine):
             self.make_label(who, 0)
             self.say(who, 0, 0)
             self.link(who, 0, 1)
+            self.change_many(who, 0, 0, 30)
 
     def ask(self, book: Ledger, method: str, path: str, body: Any = None) -> httpx.Response:
         """Send a request as the owner; nothing that comes back may name what is the other firm's."""
@@ -146,6 +147,25 @@ class TwoFirms(RuleBasedStateMachine):
         status = 404 if row["gone"] else 422 if not allowed or waits else None
         if self.tell(book, "POST", f"tasks/{task}/move", {"status": to, "reason": book.mark}, status=status):
             row["status"] = to
+
+    @rule(who=WHO, a=PICK, b=PICK, due=DUE)
+    def change_many(self, who: int, a: int, b: int, due: int | None) -> None:
+        """Two tasks get a day together, unless they are in the trash; every other time it is taken back at once."""
+        book = self.books[who]
+        tasks = dict([_pick(book.tasks, a), _pick(book.tasks, b)])
+        live = [row for row in tasks.values() if not row["gone"]]
+        wish = {"due_on": None if due is None else book.day(due)}
+        answer = self.tell(book, "POST", "tasks/bulk", {"ids": list(tasks), "set": wish})
+        assert answer
+        made = answer.json()
+        assert (made["changed"], made["refused"]) == (len(live), len(tasks) - len(live))
+        if made["id"] is not None:
+            book.bulks[made["id"]] = wish
+        if made["id"] is not None and b % 2:
+            self.tell(book, "POST", f"tasks/bulk/{made['id']}/undo")
+            return
+        for row in live:
+            row.update(wish)
 
     @rule(who=WHO, a=PICK)
     def trash_task(self, who: int, a: int) -> None:
@@ -252,7 +272,7 @@ class TwoFirms(RuleBasedStateMachine):
         own = {"own_member": book.members[a % 6], "own_project": _some(book.live("projects"), a)}
         own["own_task"] = _some(book.live("tasks"), a)
         theirs = {"member": other.members[a % 6]}
-        for kind in ("project", "task", "label", "comment", "link"):
+        for kind in ("project", "task", "label", "comment", "link", "bulk"):
             theirs[kind] = _some(getattr(other, f"{kind}s"), a)
         answers = []
         for ids in (theirs, {name: str(uuid4()) for name in theirs}):
