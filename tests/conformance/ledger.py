@@ -25,7 +25,7 @@ DEEPEST = 7  # levels below a task without a parent
 
 @dataclass(slots=True)
 class Ledger:
-    """One firm's projects, tasks, labels, comments, links and changes of many tasks by id; `gone` marks what is in the trash."""
+    """What one firm has, by id; `bulks` are changes of many tasks, and `gone` marks what is in the trash."""
 
     firm: Firm
     mark: str = field(default_factory=lambda: f"q{secrets.token_hex(5)}")

@@ -1,11 +1,11 @@
 """B01, B03, B09: two firms in one database, whatever they do in whatever order: each has what it made, and no more."""
 
-import os
 from functools import partial
 from typing import Any, ClassVar
 from uuid import uuid4
 
 import httpx
+import pytest
 from anyio import from_thread, to_thread
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -18,8 +18,9 @@ from tests.conformance.scene import ANY_VERSION, APP
 from tests.factories import make_firm
 from zena.kit.state import State
 
-FULL = bool(os.environ.get("ZENA_FULL_SIZE"))
-EXAMPLES, STEPS = (300, 50) if FULL else (12, 20)
+EXAMPLES, STEPS = 12, 20
+#: Of each night: so many runs of EXAMPLES, each of so many steps.
+RUNS, LONG = 25, 50
 WHO, PICK = st.integers(0, 1), st.integers(0, 11)
 STATUS = st.sampled_from([*MOVES, "in_progress", "done"])
 DUE = st.sampled_from([None, -10, 1, 30])  # no day that midnight would turn into another kind
@@ -337,13 +338,25 @@ def _by_name(row: Row) -> Row:
 
 
 async def test_B03_two_firms_never_meet(state: State, http: httpx.AsyncClient) -> None:
-    """The machine is synchronous: it runs in a thread and speaks to the application through this loop."""
+    """The same steps for every commit."""
+    await _played(state, http, STEPS, derandomize=True)
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("_run", range(RUNS))
+async def test_B03_two_firms_never_meet_whatever_they_do(state: State, http: httpx.AsyncClient, _run: int) -> None:
+    """Other steps each night."""
+    await _played(state, http, LONG, derandomize=False)
+
+
+async def _played(state: State, http: httpx.AsyncClient, steps: int, *, derandomize: bool) -> None:
+    """Let chance play both firms. The machine is synchronous: it runs in a thread and speaks through this loop."""
     machine = type("TwoFirmsHere", (TwoFirms,), {"app": state, "http": http})
     how = settings(
         max_examples=EXAMPLES,
-        stateful_step_count=STEPS,
+        stateful_step_count=steps,
         deadline=None,
-        derandomize=not FULL,
+        derandomize=derandomize,
         suppress_health_check=list(HealthCheck),
     )
     await to_thread.run_sync(partial(run_state_machine_as_test, machine, settings=how))
