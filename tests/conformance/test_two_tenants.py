@@ -7,7 +7,7 @@ from uuid import uuid4
 import httpx
 import pytest
 from anyio import from_thread, to_thread
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
@@ -357,6 +357,7 @@ async def _played(state: State, http: httpx.AsyncClient, steps: int, *, derandom
         stateful_step_count=steps,
         deadline=None,
         derandomize=derandomize,
+        phases=[Phase.reuse, Phase.generate],  # told as it was played: to make it shorter takes longer than a test may
         suppress_health_check=list(HealthCheck),
     )
     await to_thread.run_sync(partial(run_state_machine_as_test, machine, settings=how))
