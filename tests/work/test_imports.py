@@ -5,10 +5,12 @@ import time
 from collections.abc import AsyncIterator
 from uuid import UUID
 
+import httpx
 import pytest
 from openpyxl import Workbook
 from sqlalchemy import text
 
+from tests.conformance.crawl import form_headers
 from tests.factories import Firm
 from tests.work.making import made_project
 from zena.kit.errors import Invalid
@@ -191,3 +193,17 @@ def test_columns_that_are_not_there_are_named() -> None:
     with pytest.raises(Invalid) as refused:
         check_mapping(table.header, {"Nmae": "name", "Name": "colour"})
     assert [field.path for field in refused.value.fields] == ["mapping.Nmae", "mapping.Name"]
+
+
+async def test_columns_that_cannot_be_are_refused_with_what_was_chosen(
+    state: State, firm: Firm, http: httpx.AsyncClient
+) -> None:
+    project, pm = await made_project(state, firm), firm.client(http, "pm")
+    files = {"file": ("plan.csv", b"Ref,Name\n1,Dig\n", "text/csv")}
+    made = await pm.post(f"/api/v1/app/projects/{project}/imports", files=files, headers=form_headers(pm))
+    page = f"/imports/{made.json()['id']}"
+    twice = {"column-0": "due", "column-1": "due"}
+    refused = await pm.post(f"{page}/check", data=twice, headers=form_headers(pm))
+    assert (refused.status_code, refused.text.count('<option value="due" selected>')) == (422, 2)
+    assert "Two columns are mapped to due." in refused.text
+    assert '<option value="name" selected>' in (await pm.get(page)).text, "nothing of it was kept"

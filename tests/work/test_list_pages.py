@@ -10,7 +10,7 @@ import pytest
 from tests.conformance.crawl import form_headers
 from tests.factories import Firm
 from tests.factories.firms import As
-from tests.work.making import made_label, made_project, made_task
+from tests.work.making import made_label, made_link, made_project, made_task
 from zena.accounts.permissions import Role
 from zena.kit.state import State
 from zena.kit.uow import tenant_work
@@ -102,6 +102,22 @@ async def test_a_panel_shows_and_takes_sub_tasks(pm: As, state: State, firm: Fir
     refused = await send(pm, f"/tasks/{top}/subtasks", name=" ")
     assert refused.status_code == 422
     assert (await pm.get(f"{APP}/tasks?parent={top}")).json()["data"] == found
+
+
+async def test_a_panel_says_what_no_field_of_it_can(pm: As, state: State, firm: Firm, project: UUID) -> None:
+    """A move, a day against another day, an older version: each is refused with a sentence, said once."""
+    first, second = [await made_task(state, firm, project, name=name) for name in ("Dig", "Pour")]
+    await made_link(state, firm, first, second)
+    await pm.post(f"/tasks/{second}/fields", data={"due_on": "2026-03-01"}, headers=form_headers(pm))
+    key = (await row(pm, first))["key"]
+    for form, fields, sentence in (
+        ("status", {"status": "in_progress"}, f"This waits for {key}."),
+        ("fields", {"start_on": "2026-04-01"}, "The end, 2026-03-01, is before the start, 2026-04-01."),
+        ("fields", {"name": "Cast", "version": "1"}, "Somebody changed this meanwhile"),
+        ("fields", {"name": " "}, "This must not be empty."),
+    ):
+        refused = await send(pm, f"/tasks/{second}/{form}", **fields)
+        assert (refused.status_code, refused.text.count(sentence)) == (422, 1), f"{fields}: {refused.text}"
 
 
 async def test_a_client_sees_no_internal_relatives(

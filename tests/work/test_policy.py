@@ -56,6 +56,21 @@ async def test_the_part_narrows_the_role(
     assert await write(firm.client(http, role), task) == status
 
 
+async def test_B01_nobody_of_the_firm_has_no_part_to_lose(
+    state: State, firm: Firm, stranger: Firm, http: httpx.AsyncClient
+) -> None:
+    """A member without a part loses none; who is no member reads like an id that does not exist, whichever way."""
+    project, pm = await made_project(state, firm, parts=False), firm.client(http, "pm")
+    members = f"/api/v1/app/projects/{project}/members"
+    assert (await pm.delete(f"{members}/{firm.people[Role.VIEWER].member}")).status_code == 204
+    for nobody in (uuid4(), stranger.people[Role.VIEWER].member):
+        answers = [
+            await pm.delete(f"{members}/{nobody}"),
+            await pm.post(members, json={"member_id": str(nobody), "role": "viewer"}),
+        ]
+        assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [(404, "MEMBER_NOT_FOUND")] * 2
+
+
 async def test_staff_see_every_project_clients_theirs(state: State, firm: Firm, http: httpx.AsyncClient) -> None:
     shared = await made_project(state, firm, name="Shared")
     other = await made_project(state, firm, name="Not shared", parts=False)

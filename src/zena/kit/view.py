@@ -22,6 +22,7 @@ class FormState:
     name: str | None = None
     errors: dict[str, list[str]] = field(default_factory=dict)
     shown: set[str] = field(default_factory=set)
+    headed: bool = False
 
     def __post_init__(self) -> None:
         if isinstance(self.problem, Invalid):
@@ -105,7 +106,16 @@ class View:
         return [translate(message, self.locale) for message in self.form.errors.get(name, [])]
 
     def form_errors(self) -> list[str]:
-        return [translate(message, self.locale) for message in self.form.left()] if self.form else []
+        if self.form is None:
+            return []
+        self.form.headed = True
+        return [translate(message, self.locale) for message in self.form.left()]
+
+    def unsaid(self) -> list[str]:
+        """Return the messages of a refused form that neither a field nor a head has shown when the page is drawn."""
+        if self.refused is None or self.refused.headed:
+            return []
+        return [translate(message, self.locale) for message in self.refused.left()]
 
     def value(self, name: str, fallback: Any = "") -> Any:
         """Return what was typed into a refused form, else the fallback."""

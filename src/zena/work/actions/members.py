@@ -22,16 +22,20 @@ PARTS: Final = ("manager", "contributor", "viewer")
 async def set_project_member(
     session: AsyncSession, scope: Scope, *, project_id: UUID, member_id: UUID, role: str | None
 ) -> None:
-    """Give a member a part in the project (manager, contributor, viewer), or take it away with None."""
+    """Give a member a part in the project (manager, contributor, viewer), or take it away with None.
+
+    Taking away what a member does not have changes nothing; somebody the firm does not have is refused (404).
+    """
     project = await access_project(session, scope, project_id, Permission.PROJECTS_UPDATE)
     if project.status == "archived":
         raise restricted(project.status)
     if role is not None:
         check_choice({"role": role}, "role", PARTS)
-        await check_members(session, scope, [member_id])
     row = {"tenant_id": scope.tenant, "project_id": project.id, "member_id": member_id}
     mine = [getattr(ProjectMember, name) == value for name, value in row.items()]
     old = await session.scalar(select(ProjectMember.role).where(*mine))
+    if role is not None or old is None:
+        await check_members(session, scope, [member_id])
     if old == role:
         return
     async with change(session, scope) as made:

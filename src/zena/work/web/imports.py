@@ -30,6 +30,8 @@ from zena.work.queries.pages import project_by_key
 
 START, MAPPING = "imports/start.html", "imports/mapping.html"
 SAMPLES = 3
+#: Read before anything is changed: a refusal rolls back, and the row with it.
+SHOWN = ("id", "file_name", "state", "mapping", "rows_done")
 
 
 @get("/projects/{project_key:str}/imports", opt=may(Permission.IMPORTS_CREATE))
@@ -69,7 +71,7 @@ async def check(request: AnyRequest, session: AsyncSession, actor: Scope, import
     form = await request.form()
     run = await access_import(session, actor, import_id)
     context = await _context(request, session, actor, run)
-    async with refusing(request, session, MAPPING, form, **context):
+    async with refusing(request, session, MAPPING, form, form="mapping", **context):
         columns = context["header"]
         chosen = {name: str(form.get(f"column-{place}") or "") for place, name in enumerate(columns)}
         given = {name: target for name, target in chosen.items() if target}
@@ -82,7 +84,7 @@ async def apply(request: AnyRequest, session: AsyncSession, actor: Scope, import
     state = state_of(request)
     run = await access_import(session, actor, import_id)
     context = await _context(request, session, actor, run)
-    async with refusing(request, session, MAPPING, {}, **context):
+    async with refusing(request, session, MAPPING, {}, form="application", **context):
         run = await apply_import(session, actor, import_id=import_id, intake=intake_of(state))
     if run.state != "applied":
         return see_other(request, f"/imports/{import_id}")
@@ -97,7 +99,7 @@ async def _context(request: AnyRequest, session: AsyncSession, actor: Scope, run
     content = await content_of(state.storage, run.file_key, run.sha256)
     table = read_table(content, max_rows=state.settings.import_max_rows)
     return {
-        "run": run,
+        "run": {name: getattr(run, name) for name in SHOWN},
         "report": run.report,
         "project_key": key,
         "header": table.header,
