@@ -37,16 +37,16 @@ class BulkPeople(Body, kw_only=True):
     """The whole list as `assignees`, or what to `add` and `remove`."""
 
     assignees: Ids | None = None
-    add: Ids = ()
-    remove: Ids = ()
+    add: Ids = []
+    remove: Ids = []
 
 
 class BulkLabels(Body, kw_only=True):
     """The whole list as `labels`, or what to `add` and `remove`."""
 
     labels: Ids | None = None
-    add: Ids = ()
-    remove: Ids = ()
+    add: Ids = []
+    remove: Ids = []
 
 
 class BulkChange(Body, kw_only=True):
