@@ -1,4 +1,4 @@
-"""Requests made up from the API's own description, the same ones in each run, with ids and words that exist mixed in."""
+"""Requests made up from the API's own description, the same in each run, with ids and words that exist mixed in."""
 
 import random
 import re
@@ -132,9 +132,7 @@ def fill(case: Case, ids: Mapping[str, str], dice: random.Random) -> None:
     """Put ids and words that exist into a request, where they make it no less wrong than it was."""
     wrong = {where for where, part in case.meta.components.items() if part.mode.is_negative} if case.meta else set()
     if ParameterLocation.PATH not in wrong and dice.random() < 0.8:
-        case.path_parameters = {
-            name: ids.get(name, value) for name, value in dict(case.path_parameters or {}).items()
-        }
+        case.path_parameters = {name: ids.get(name, value) for name, value in dict(case.path_parameters or {}).items()}
     if ParameterLocation.QUERY not in wrong and case.query:
         case.query = {name: _known(name, value, ids, dice) for name, value in dict(case.query).items()}
     if ParameterLocation.BODY not in wrong and isinstance(case.body, dict):
@@ -158,7 +156,11 @@ def judge(case: Case, answer: httpx.Response) -> Iterator[str]:
         case.validate_response(answer, checks=CHECKS)
     except FailureGroup as group:
         for failure in group.exceptions:
-            yield f"{failure.title}: {' '.join(str(failure).split())[:500]}" if isinstance(failure, Failure) else repr(failure)
+            yield (
+                f"{failure.title}: {' '.join(str(failure).split())[:500]}"
+                if isinstance(failure, Failure)
+                else repr(failure)
+            )
     if answer.status_code >= 400:
         yield from _problem(answer)
 
@@ -197,5 +199,7 @@ def _raw(value: str | bytes) -> bytes:
 
 def _rank(operation: APIOperation[Any, Any, Any, Any]) -> tuple[int, str, str]:
     ends = operation.path.startswith(("/api/v1/auth", "/api/v1/me")) or "member" in operation.path
-    kind = {"get": 0, "delete": 3}.get(operation.method, 2 if ends or operation.path.endswith(("trash", "purge")) else 1)
+    kind = {"get": 0, "delete": 3}.get(
+        operation.method, 2 if ends or operation.path.endswith(("trash", "purge")) else 1
+    )
     return kind, operation.path, operation.method

@@ -45,7 +45,9 @@ async def test_H03_the_api_keeps_to_its_description(
             answer = await http.send(request)
             sent += 1
             told.statuses[answer.status_code] = told.statuses.get(answer.status_code, 0) + 1
-            told.failures += [f"{operation.label}: {request.url} {request.content!r:.300} {f}" for f in judge(case, answer)]
+            told.failures += [
+                f"{operation.label}: {request.url} {request.content!r:.300} {f}" for f in judge(case, answer)
+            ]
     print(f"{caller}, {mode.value}: {sent} requests, {told.listing()}")
     assert told.failures == [], told.listing()
 

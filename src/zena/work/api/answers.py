@@ -129,5 +129,7 @@ class UploadOperation(Operation):
 
     def __post_init__(self) -> None:
         file = Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.BINARY)
-        body = Schema(type=OpenAPIType.OBJECT, required=["file"], properties={"file": file})
+        body = Schema(
+            type=OpenAPIType.OBJECT, required=["file"], properties={"file": file}, additional_properties=False
+        )
         self.request_body = RequestBody({"multipart/form-data": OpenAPIMediaType(schema=body)}, required=True)

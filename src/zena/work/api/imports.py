@@ -48,7 +48,7 @@ async def upload(
 ) -> Response[ImportReport]:
     """Upload a CSV or XLSX file as the multipart field `file`; the columns are guessed, nothing is imported yet."""
     state = state_of(request)
-    file = sent_file((await request.form()).get("file"))
+    file = sent_file(await request.form())
     run, _ = await start_import(
         session,
         actor,

@@ -43,7 +43,7 @@ def whole(form: Form, name: str) -> int | None:
     value = words(form, name).strip()
     if not value:
         return None
-    if not value.isascii() or not value.lstrip("-").isdecimal() or len(value) > 16:  # noqa: PLR2004 - digits of an amount
+    if not value.isascii() or not value.removeprefix("-").isdecimal() or len(value) > 16:  # noqa: PLR2004 - digits of an amount
         raise Invalid.field(name, N_("A whole number."), "format")
     return int(value)
 

@@ -45,7 +45,7 @@ async def upload(request: AnyRequest, session: AsyncSession, actor: Scope, proje
     form = await request.form()
     context: dict[str, Any] = {"project": project, "limits": intake_of(state)}
     async with refusing(request, session, START, {}, catch=(Invalid, TooLarge), **context):
-        file = sent_file(form.get("file"))
+        file = sent_file(form)
         run, _ = await start_import(
             session,
             actor,
