@@ -4,18 +4,19 @@ import random
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import httpx
-import msgspec
 import requests
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.errors import Unsatisfiable
 from schemathesis import Case, GenerationMode
 from schemathesis.checks import not_a_server_error
-from schemathesis.core.failures import Failure, FailureGroup
+from schemathesis.core.errors import InvalidSchema
+from schemathesis.core.failures import FailureGroup
 from schemathesis.core.parameters import ParameterLocation
+from schemathesis.core.result import Err, Ok
 from schemathesis.schemas import APIOperation
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
@@ -25,7 +26,8 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from zena.main import DEPENDENCIES, build_registry
+Described: TypeAlias = APIOperation[Any, Any, Any, Any]
+Request: TypeAlias = Case[Described]
 
 CHECKS = [
     not_a_server_error,
@@ -94,20 +96,17 @@ class Told:
         return f"{len(self.failures)} failures ({counted})\n" + "\n".join(self.failures[:40])
 
 
-def operations() -> list[APIOperation[Any, Any, Any, Any]]:
-    """Return what the API describes; reading first, then what changes, then what ends things."""
-    from zena import api
-
-    document = msgspec.json.decode(api.describe(build_registry().routes, DEPENDENCIES))
+def operations(document: dict[str, Any]) -> list[Described]:
+    """Return what a description holds; reading first, then what changes, then what ends things."""
     document.pop("security")  # who calls is ours to say; a wrong credential is another test's
     document["components"].pop("securitySchemes")
     schema = schemathesis.openapi.from_dict(document)
-    return sorted((found.ok() for found in schema.get_all_operations()), key=_rank)
+    return sorted((_readable(found) for found in schema.get_all_operations()), key=_rank)
 
 
-def cases(operation: APIOperation[Any, Any, Any, Any], mode: GenerationMode, count: int) -> list[Case]:
+def cases(operation: Described, mode: GenerationMode, count: int) -> list[Request]:
     """Return up to `count` requests for an operation; none where nothing of it can be wrong."""
-    found: list[Case] = []
+    found: list[Request] = []
 
     @given(operation.as_strategy(generation_mode=mode))
     @settings(
@@ -118,7 +117,7 @@ def cases(operation: APIOperation[Any, Any, Any, Any], mode: GenerationMode, cou
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    def collect(case: Case) -> None:
+    def collect(case: Request) -> None:
         found.append(case)
 
     try:
@@ -128,7 +127,7 @@ def cases(operation: APIOperation[Any, Any, Any, Any], mode: GenerationMode, cou
     return found[:count]
 
 
-def fill(case: Case, ids: Mapping[str, str], dice: random.Random) -> None:
+def fill(case: Request, ids: Mapping[str, str], dice: random.Random) -> None:
     """Put ids and words that exist into a request, where they make it no less wrong than it was."""
     wrong = {where for where, part in case.meta.components.items() if part.mode.is_negative} if case.meta else set()
     if ParameterLocation.PATH not in wrong and dice.random() < 0.8:
@@ -139,28 +138,25 @@ def fill(case: Case, ids: Mapping[str, str], dice: random.Random) -> None:
         case.body = {name: _known(name, value, ids, dice) for name, value in case.body.items()}
 
 
-def request_of(case: Case, base: str, headers: Mapping[str, str]) -> httpx.Request:
+def request_of(case: Request, base: str, headers: Mapping[str, str]) -> httpx.Request:
     """Return the request as a client would send it; the caller's own headers win over made-up ones."""
     case.headers = {k: v for k, v in dict(case.headers or {}).items() if k.lower() not in headers}  # type: ignore[assignment]  # any mapping will do
     case.cookies = {}
     prepared = requests.Request(**case.as_transport_kwargs(base_url=base)).prepare()
     sent: dict[str, Any] = {name: value for name, value in prepared.headers.items() if name.lower() not in headers}
     raw = [(_raw(name), _raw(value)) for name, value in [*sent.items(), *headers.items()]]
-    body = prepared.body.encode() if isinstance(prepared.body, str) else prepared.body
-    return httpx.Request(prepared.method or "", prepared.url or "", headers=raw, content=body or b"")
+    body = prepared.body.encode() if isinstance(prepared.body, str) else prepared.body or b""
+    assert isinstance(body, bytes), "a body is made in one piece"
+    return httpx.Request(prepared.method or "", prepared.url or "", headers=raw, content=body)
 
 
-def judge(case: Case, answer: httpx.Response) -> Iterator[str]:
+def judge(case: Request, answer: httpx.Response) -> Iterator[str]:
     """Yield what is wrong with an answer."""
     try:
         case.validate_response(answer, checks=CHECKS)
     except FailureGroup as group:
         for failure in group.exceptions:
-            yield (
-                f"{failure.title}: {' '.join(str(failure).split())[:500]}"
-                if isinstance(failure, Failure)
-                else repr(failure)
-            )
+            yield f"{failure.title}: {' '.join(str(failure).split())[:500]}"
     if answer.status_code >= 400:
         yield from _problem(answer)
 
@@ -197,7 +193,12 @@ def _raw(value: str | bytes) -> bytes:
     return value if isinstance(value, bytes) else value.encode("latin-1", "replace")
 
 
-def _rank(operation: APIOperation[Any, Any, Any, Any]) -> tuple[int, str, str]:
+def _readable(found: Ok[Described] | Err[InvalidSchema]) -> Described:
+    assert isinstance(found, Ok), found.err()
+    return found.ok()
+
+
+def _rank(operation: Described) -> tuple[int, str, str]:
     ends = operation.path.startswith(("/api/v1/auth", "/api/v1/me")) or "member" in operation.path
     kind = {"get": 0, "delete": 3}.get(
         operation.method, 2 if ends or operation.path.endswith(("trash", "purge")) else 1

@@ -3,6 +3,7 @@
 import io
 import time
 import zipfile
+from collections.abc import Sequence
 from uuid import UUID
 
 import httpx
@@ -25,7 +26,7 @@ _BOMB = b'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "aaaaaaaaaa">' + b"".join
 )
 
 
-def workbook(*rows: list[object]) -> bytes:
+def workbook(*rows: Sequence[object]) -> bytes:
     book, stream = Workbook(), io.BytesIO()
     sheet = book.create_sheet("Plan", 0)
     for row in rows or (["Name", "Due"], ["Dig", "2026-12-01"]):
