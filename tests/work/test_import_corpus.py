@@ -4,6 +4,7 @@ import io
 import time
 import zipfile
 from collections.abc import Sequence
+from pathlib import Path
 from uuid import UUID
 
 import httpx
@@ -11,11 +12,14 @@ import pytest
 from openpyxl import Workbook
 
 from tests.conformance.crawl import form_headers
+from tests.conformance.rows import fingerprint
 from tests.factories import Firm
 from tests.factories.firms import As
 from tests.work.making import made_project
+from zena.kit.embedded import ClusterUrls
 from zena.kit.errors import Invalid
 from zena.kit.state import State
+from zena.kit.storage import LocalStorage
 from zena.work.imports.columns import check_mapping, guess
 from zena.work.imports.plan import LineError, Plan, plan
 from zena.work.imports.table import MAX_LINES, Table, read_table
@@ -249,3 +253,76 @@ async def test_E01_a_name_is_kept_for_people_and_never_a_path(uploads: str, pm: 
 
 def test_a_table_has_as_many_cells_as_its_header() -> None:
     assert read_table(b"Name,Due,,\nDig\n", max_rows=10) == Table(["Name", "Due"], [(2, ["Dig", ""])])
+
+
+async def left(state: State, firm: Firm, urls: ClusterUrls) -> tuple[dict[str, str], list[Path]]:
+    """Everything that lies about of a firm: a hash of the rows of each table, and its files."""
+    assert isinstance(state.storage, LocalStorage)
+    files = [path for path in state.storage.root.rglob("*") if path.is_file() and firm.tenant.hex in str(path)]
+    return await fingerprint(urls, firm), [*files, *(state.storage.root / "incoming").iterdir()]
+
+
+@pytest.mark.parametrize("door", ["/api/v1/app/projects/{id}/imports", "/projects/{key}/imports"])
+async def test_E08_a_refused_upload_leaves_neither_row_nor_file(
+    door: str, pm: As, state: State, firm: Firm, urls: ClusterUrls
+) -> None:
+    await made_project(state, firm)
+    known = (await pm.get("/api/v1/app/projects")).json()["data"][0]
+    url = door.format(id=known["id"], key=known["key"])
+    before = await left(state, firm, urls)
+    good = b"Name\nDig\n"
+    sent = [(f"{name}.xlsx", content) for name, (content, code) in BROKEN.items() if code != "too_many"]
+    sent += [("a\x1bb.csv", good), ("a" * 300, good), ("a.csv", b""), ("a.csv", b"Name\nD\x00g\n")]
+    sent += [("a.csv", b"x" * (state.settings.import_max_bytes + 1))]
+    for name, content in sent:
+        answer = await pm.post(url, files={"file": (name, content)}, headers=form_headers(pm))
+        assert answer.status_code in {413, 422}, f"{name}: {answer.status_code} {answer.text[:200]}"
+        assert await left(state, firm, urls) == before, name
+
+
+async def test_E08_a_file_with_mistakes_changes_no_task_at_any_step(
+    uploads: str, pm: As, firm: Firm, urls: ClusterUrls
+) -> None:
+    lines = ["Ref,Name,Due,Parent", "1,Dig,2026-02-30,2", "2,,,1", "3,Fine,2026-03-01,", '4,"=1+1",infinity,9']
+    content = "\n".join(lines).encode()
+    before = await fingerprint(urls, firm)
+    made = await pm.post(uploads, files={"file": ("plan.csv", content)}, headers=form_headers(pm))
+    run = f"/api/v1/app/imports/{made.json()['id']}"
+    for step in ("check", "application"):
+        answer = await pm.post(f"{run}/{step}", json={})
+        assert (answer.status_code, answer.json()["state"]) == (200, "checked")
+        errors = [(one["line"], one["column"], one["code"], one["value"]) for one in answer.json()["report"]["errors"]]
+        assert errors == [
+            (2, "Due", "date", "2026-02-30"),
+            (3, "Name", "blank", ""),
+            (5, "Due", "date", "infinity"),
+            (5, "Parent", "unknown", "9"),
+        ]
+    after = await fingerprint(urls, firm)
+    assert {table for table, rows in after.items() if rows != before[table]} == {"import_run"}
+
+
+async def test_the_wizard_says_what_is_wrong_with_the_columns_and_keeps_the_choice(uploads: str, pm: As) -> None:
+    content = b"A,B\nDig,2026-12-01\n"
+    made = await pm.post(uploads, files={"file": ("plan.csv", content)}, headers=form_headers(pm))
+    page = f"/imports/{made.json()['id']}"
+    for columns, told in (
+        ({"column-0": "name", "column-1": "name"}, "Two columns are mapped to name."),
+        ({"column-0": "colour"}, "colour is nothing that can be imported."),
+        ({"column-1": "due"}, "One column must be the name of the task."),
+        ({"column-0": ["name", "due"]}, "Give this once."),
+    ):
+        answer = await pm.post(f"{page}/check", data=columns, headers=form_headers(pm))
+        assert (answer.status_code, told in answer.text) == (422, True), f"{columns} {answer.text[:300]}"
+        assert ('value="due" selected' in answer.text) is ("due" in str(columns)), columns
+    file = await pm.post(f"{page}/check", files={"column-0": ("a.csv", content)}, headers=form_headers(pm))
+    assert file.status_code == 422
+
+
+async def test_the_wizard_says_that_a_file_was_imported_already(uploads: str, pm: As) -> None:
+    made = await pm.post(uploads, files={"file": ("plan.csv", b"Name\nDig\n")}, headers=form_headers(pm))
+    page = f"/imports/{made.json()['id']}"
+    assert (await pm.post(f"{page}/application", data={}, headers=form_headers(pm))).status_code == 303
+    for step in ("application", "check"):
+        again = await pm.post(f"{page}/{step}", data={"column-0": "name"}, headers=form_headers(pm))
+        assert (again.status_code, "imported" in again.text) == (422, True), again.text[:300]

@@ -27,9 +27,11 @@ from zena.work.imports.table import read_table
 from zena.work.imports.upload import chunks, intake_of, sent_file
 from zena.work.models import ImportRun
 from zena.work.queries.pages import project_by_key
+from zena.work.web.forms import words
 
 START, MAPPING = "imports/start.html", "imports/mapping.html"
 SAMPLES = 3
+_SHOWN = ("id", "file_name", "state", "mapping", "rows_done")
 
 
 @get("/projects/{project_key:str}/imports", opt=may(Permission.IMPORTS_CREATE))
@@ -69,9 +71,9 @@ async def check(request: AnyRequest, session: AsyncSession, actor: Scope, import
     form = await request.form()
     run = await access_import(session, actor, import_id)
     context = await _context(request, session, actor, run)
-    async with refusing(request, session, MAPPING, form, **context):
+    async with refusing(request, session, MAPPING, form, form="columns", **context):
         columns = context["header"]
-        chosen = {name: str(form.get(f"column-{place}") or "") for place, name in enumerate(columns)}
+        chosen = {name: words(form, f"column-{place}") for place, name in enumerate(columns)}
         given = {name: target for name, target in chosen.items() if target}
         await check_import(session, actor, import_id=import_id, intake=intake_of(state), mapping=given)
     return see_other(request, f"/imports/{import_id}")
@@ -97,7 +99,7 @@ async def _context(request: AnyRequest, session: AsyncSession, actor: Scope, run
     content = await content_of(state.storage, run.file_key, run.sha256)
     table = read_table(content, max_rows=state.settings.import_max_rows)
     return {
-        "run": run,
+        "run": {name: getattr(run, name) for name in _SHOWN},  # as values: a refused form is drawn after the rollback
         "report": run.report,
         "project_key": key,
         "header": table.header,
