@@ -10,7 +10,7 @@ import pytest
 from schemathesis import GenerationMode
 
 from tests.conformance.crawl import form_headers
-from tests.conformance.fuzzing import Told, cases, fill, judge, operations, request_of
+from tests.conformance.fuzzing import Described, Request, Told, cases, fill, judge, operations, request_of
 from tests.conformance.scene import APP, Scene, furnished
 from zena.accounts.permissions import Role, permissions_of
 from zena.kit.state import State
@@ -24,22 +24,32 @@ CALLERS = ("owner", "member", "token")
 MODES = (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
 
 
+@pytest.fixture(scope="module")
+async def made(state: State, http: httpx.AsyncClient) -> dict[GenerationMode, list[tuple[Described, list[Request]]]]:
+    """Return requests for each operation of the description that the application itself gives out."""
+    scene = await furnished(state, http)
+    described = operations((await scene.by().get("/api/v1/openapi.json")).json())
+    return {mode: [(one, cases(one, mode, COUNT * len(CALLERS))) for one in described] for mode in MODES}
+
+
 @pytest.mark.parametrize("mode", MODES, ids=lambda mode: mode.value)
 @pytest.mark.parametrize("caller", CALLERS)
 async def test_H03_the_api_keeps_to_its_description(
-    state: State, http: httpx.AsyncClient, caller: str, mode: GenerationMode
+    made: dict[GenerationMode, list[tuple[Described, list[Request]]]],
+    state: State,
+    http: httpx.AsyncClient,
+    caller: str,
+    mode: GenerationMode,
 ) -> None:
     told, sent = Told(), 0
     scene = await furnished(state, http)
     headers = await _headers(scene, caller)
     dice = random.Random(f"{caller} {mode.value}")  # noqa: S311 - the same requests in each run
-    place = CALLERS.index(caller)
-    described = operations((await scene.by().get("/api/v1/openapi.json")).json())
-    for operation in described:
+    for operation, requests in made[mode]:
         if operation.method != "get" and not await _stands(http, scene, headers):
             scene = await furnished(state, http)
             headers = await _headers(scene, caller)
-        for case in cases(operation, mode, COUNT * len(CALLERS))[place :: len(CALLERS)]:
+        for case in requests[CALLERS.index(caller) :: len(CALLERS)]:
             fill(case, scene.ids, dice)
             http.cookies.clear()
             request = request_of(case, str(http.base_url), headers)
@@ -47,13 +57,13 @@ async def test_H03_the_api_keeps_to_its_description(
             sent += 1
             told.statuses[answer.status_code] = told.statuses.get(answer.status_code, 0) + 1
             told.failures += [
-                f"{operation.label}: {request.url} {request.content!r:.300} {f}" for f in judge(case, answer)
+                f"{operation.label}: {request.url} {request.content!r:.300} {f}" for f in judge(case, answer, mode)
             ]
     print(f"{caller}, {mode.value}: {sent} requests, {told.listing()}")
     assert told.failures == [], told.listing()
     taken = sum(times for status, times in told.statuses.items() if status < 300)
-    assert sent >= len(described) * COUNT * 3 // 4, "about as many as asked for"
-    assert taken * 6 >= sent if mode is GenerationMode.POSITIVE else taken == 0, told.listing()
+    assert sent >= len(made[mode]) * COUNT * 3 // 4, "about as many as asked for"
+    assert taken * 6 >= sent if mode is GenerationMode.POSITIVE else taken * 20 <= sent, told.listing()
 
 
 async def _headers(scene: Scene, caller: str) -> Mapping[str, str]:

@@ -101,6 +101,10 @@ BROKEN: dict[str, tuple[bytes, str]] = {
     "a password on the workbook": (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\x00" * 600, "xlsx"),
     "200 MB of nothing": (altered(("xl/media/a.bin", b"\x00" * 60_000_000)), "too_large"),
     "a thousand parts": (altered(*((f"x/{n}", b"") for n in range(1001))), "too_large"),
+    "a PDF": (b"%PDF-1.4\n1 0 obj\n<</Type/Catalog>>\nendobj\n", "type"),
+    "a page": (b"\xef\xbb\xbf\n<!DOCTYPE html><html><body>Name</body></html>", "type"),
+    "a drawing": (b"<svg xmlns='http://www.w3.org/2000/svg'>\n<script>alert(1)</script>\n</svg>", "type"),
+    "a picture": (b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", "encoding"),
     "a header and nothing": (workbook(["Name", "Due"]), "no_rows"),
     "201 columns": (workbook([f"c{n}" for n in range(201)], ["x"]), "columns"),
     "a row far below": (altered((SHEET, sheet(f'{HEAD}<row r="2000000000">{cell("A2", "Dig")}</row>'))), "too_many"),
@@ -295,6 +299,7 @@ async def test_E08_a_file_with_mistakes_changes_no_task_at_any_step(
         assert errors == [
             (2, "Due", "date", "2026-02-30"),
             (3, "Name", "blank", ""),
+            (3, "Parent", "cycle", "1"),
             (5, "Due", "date", "infinity"),
             (5, "Parent", "unknown", "9"),
         ]

@@ -175,7 +175,7 @@ def _check_circles(found: Plan, by_ref: Mapping[str, Planned], columns: Mapping[
         for circle in circles(graph):
             task = by_ref[circle[0]]
             message = N_("This closes a circle: %(refs)s.", refs=" → ".join([*circle, circle[0]][:12]))
-            found.refuse(task.line, columns[target], "cycle", message, circle[0])
+            found.refuse(task.line, columns[target], "cycle", message, circle[1 % len(circle)])
 
 
 def circles(graph: Mapping[str, list[str]]) -> Iterator[list[str]]:

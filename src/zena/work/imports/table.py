@@ -23,6 +23,8 @@ RATIO = 200
 _XLSX = b"PK\x03\x04"
 #: The older binary workbooks, and newer ones behind a password.
 _OLD = b"\xd0\xcf\x11\xe0"
+#: How files begin that read as text and are no table.
+_FOREIGN = (b"%pdf-", b"<!doctype", b"<html", b"<svg", b"<?xml", b"{\\rtf")
 _DELIMITERS = (",", ";", "\t", "|")
 
 
@@ -64,6 +66,8 @@ def _lines(content: bytes) -> Iterator[tuple[int, list[str]]]:
         raise unreadable("empty", N_("The file is empty."))
     if content.startswith(_OLD):
         raise unreadable("xlsx", N_("Save the workbook as XLSX without a password, or as CSV UTF-8."))
+    if content[:100].removeprefix(b"\xef\xbb\xbf").lstrip().lower().startswith(_FOREIGN):
+        raise unreadable("type", N_("This is neither CSV nor XLSX."))
     return _sheet(content) if content.startswith(_XLSX) else _csv(content)
 
 
