@@ -151,7 +151,7 @@ def request_of(case: Request, base: str, headers: Mapping[str, str]) -> httpx.Re
 
 
 def judge(case: Request, answer: httpx.Response, mode: GenerationMode) -> Iterator[str]:
-    """Yield what is wrong with an answer. A request that was made to fit counts as fitting, whatever was put into it."""
+    """Yield what is wrong with an answer. A request made to fit counts as fitting, whatever was put into it."""
     try:
         case.validate_response(answer, checks=CHECKS if mode.is_negative else CHECKS[:-1])
     except FailureGroup as group:

@@ -313,7 +313,6 @@ async def test_D03_text_is_kept_as_typed_and_shown_inert(state: State, http: htt
         assert page.status_code == 200, path
         assert "<script>alert" not in page.text, path
         assert "<img src=x" not in page.text, path
-        assert "49" not in page.text or "{{7*7}}" not in text or "{{7*7}}" in page.text, path
         shown += name in unescape(page.text)
     assert shown >= 4
 
@@ -323,7 +322,7 @@ async def test_names_that_only_look_different_are_the_same(owner: As) -> None:
     assert composed != decomposed
     assert (await owner.post(f"{APP}/labels", json={"name": composed, "hue": 1})).status_code == 201
     twin = await owner.post(f"{APP}/labels", json={"name": decomposed, "hue": 1})
-    assert twin.status_code in {409, 422}, twin.text
+    assert refused(twin) == ["name"]
 
 
 #: Fields that a form may send several times.
@@ -345,6 +344,12 @@ async def test_forms_take_each_field_once_as_text(place: Place, row: Row) -> Non
             answer = await place.send(row, **body)
             told = answer.status_code in expected or "changed%3A%200%2C" in answer.headers.get("set-cookie", "")
             assert told, f"{str(body)[:80]}: {answer.status_code}"
+
+
+@pytest.mark.parametrize("number", ["--3", "-", "\u0663", "1.5", "9" * 17, "1e3", "0x1", "12", "-1"])
+async def test_a_number_of_a_form_that_is_none_is_said_and_the_rest_is_kept(owner: As, number: str) -> None:
+    answer = await owner.post("/labels", data={"name": "Steel beams", "hue": number}, headers=form_headers(owner))
+    assert (answer.status_code, "Steel beams" in answer.text) == (422, True), answer.text[:300]
 
 
 async def test_a_form_of_a_thousand_parts_and_more_is_not_read(owner: As) -> None:
