@@ -72,11 +72,11 @@ def complete(schema: Described, doors: Mapping[tuple[str, str], Access]) -> None
     schemas["Problem"] = _PROBLEM
     for path, item in schema["paths"].items():
         for verb, operation in item.items():
-            door = doors[path, verb].door
-            if door is Door.PUBLIC:
+            access = doors[path, verb]
+            if access.door is Door.PUBLIC and not access.choosy:
                 operation["security"] = []
             _parameters(operation, path, verb)
-            _answers(operation, verb, door)
+            _answers(operation, verb, access)
             _close(schemas, operation.get("requestBody", {}))
 
 
@@ -104,22 +104,22 @@ def _without_null(kind: Described) -> Described:
     return kind
 
 
-def _answers(operation: Described, verb: str, door: Door) -> None:
+def _answers(operation: Described, verb: str, access: Access) -> None:
     answers: Described = operation["responses"]
     answers.pop("400", None)  # the framework's own shape, which never leaves
     for status, answer in answers.items():
         if status == "204":
             answer.pop("content", None)
-    for problem in sorted(set(_refusals(operation, verb, door)), key=lambda kind: kind.status):
+    for problem in sorted(set(_refusals(operation, verb, access)), key=lambda kind: kind.status):
         content = {"application/problem+json": {"schema": _ERROR}}
         answers.setdefault(str(problem.status), {"description": str(problem.title), "content": content})
 
 
-def _refusals(operation: Described, verb: str, door: Door) -> Iterator[type[Problem]]:
+def _refusals(operation: Described, verb: str, access: Access) -> Iterator[type[Problem]]:
     """Yield what an operation may be refused with, by what it takes and who may call it."""
     yield from _ALWAYS
     body = "requestBody" in operation
-    if door is not Door.PUBLIC or verb in UNSAFE:
+    if access.door is not Door.PUBLIC or access.choosy or verb in UNSAFE:
         yield from (Unauthorized, Forbidden)
     if body or any(parameter["in"] == "path" for parameter in operation["parameters"]):
         yield NotFound
