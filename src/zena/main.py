@@ -40,7 +40,7 @@ from zena.kit.realtime import Hub
 from zena.kit.registry import Registry
 from zena.kit.state import State
 from zena.kit.storage import LocalStorage
-from zena.kit.strict import strict_request
+from zena.kit.strict import StrictRequest, strict_request
 from zena.kit.telemetry import Telemetry
 from zena.kit.templates import Renderer
 from zena.kit.throttle import Settler
@@ -144,6 +144,7 @@ def create_app(state: State) -> Guard:
         openapi_config=None,
         request_max_body_size=None,
         before_request=strict_request,
+        request_class=StrictRequest,
         after_request=note_answer,
         before_send=[_tell_limits],
         logging_config=None,

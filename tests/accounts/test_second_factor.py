@@ -54,6 +54,16 @@ async def test_the_pages_ask_for_the_code_too(state: State, app: object, browser
     assert (await browser.get("/members")).status_code == 200
 
 
+@pytest.mark.parametrize("code", ["\u0661\u0662\u0663\u0664\u0665\u0666", "\uff11" * 6, "12345\x00", "12345é"])
+async def test_a_code_of_anything_is_only_wrong(
+    state: State, app: object, browser: Browser, firm: Firm, code: str
+) -> None:
+    person, _ = await _protected(state, app, firm)
+    await browser.sign_in(person)
+    assert (await browser.api("POST", "auth/mfa", {"code": code})).status_code == 401
+    assert (await browser.api("POST", "auth/mfa", {"code": person.code(state)})).status_code == 200
+
+
 async def test_a_code_works_once(state: State, app: object, firm: Firm) -> None:
     person, _ = await _protected(state, app, firm)
     code = person.code(state)

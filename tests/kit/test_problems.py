@@ -335,6 +335,7 @@ async def test_E04_broken_multipart_is_no_server_error(client: httpx.AsyncClient
         ("Object missing required field `x` - at `$`", "x", "required"),
         ("Object missing required field `x`", "x", "required"),
         ("Object contains unknown field `a - at b` - at `$.q`", "q.a - at b", "unknown"),
+        ("Invalid UUID - at `key` in `$.versions`", "versions", "invalid"),
         ("Invalid enum value 'x' - at `$.s`", "s", "choice"),
         ("Expected `str` matching regex '^a$' - at `$.s`", "s", "pattern"),
         ("Expected `array` of length <= 3 - at `$.s`", "s", "length"),

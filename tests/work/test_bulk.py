@@ -109,10 +109,23 @@ async def test_a_part_that_is_refused_undoes_the_other_parts(state: State, firm:
     assert await rows_of(pm, project) == before
 
 
-async def test_a_stale_version_is_a_conflict_of_that_task(state: State, firm: Firm, project: UUID, pm: As) -> None:
+@pytest.mark.parametrize("wish", [{"set": {"priority": "low"}}, {"status": "in_progress"}, {"trash": True}], ids=str)
+async def test_a_stale_version_is_a_conflict_of_that_task(
+    state: State, firm: Firm, project: UUID, pm: As, wish: dict[str, Any]
+) -> None:
     task = await made_task(state, firm, project)
-    answer = await bulk(pm, [task], versions={str(task): 9}, set={"priority": "low"})
+    before = await rows_of(pm, project)
+    answer = await bulk(pm, [task], versions={str(task): 9}, **wish)
     assert [(one["status"], one["code"]) for one in answer.json()["data"]] == [(409, "CONFLICT")]
+    assert await rows_of(pm, project) == before
+
+
+async def test_a_stale_version_keeps_a_task_in_the_trash(state: State, firm: Firm, project: UUID, pm: As) -> None:
+    task = await made_task(state, firm, project)
+    trashed = (await bulk(pm, [task], trash=True)).json()["data"][0]["version"]
+    for seen, status in ((trashed + 1, 409), (trashed - 1, 409), (trashed, None)):
+        answer = await bulk(pm, [task], versions={str(task): seen}, restore=True)
+        assert [one["status"] for one in answer.json()["data"]] == [status]
 
 
 @pytest.mark.parametrize(

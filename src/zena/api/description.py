@@ -7,9 +7,12 @@ from litestar import Litestar
 from litestar.di import Provide
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.spec import Components, SecurityScheme
+from litestar.routes import HTTPRoute
 from litestar.types import ControllerRouterHandler
 
 from zena import __version__
+from zena.api.contract import Described, complete
+from zena.kit.access import Access
 
 PREFIX = "/api/"
 
@@ -38,4 +41,16 @@ def describe(routes: Sequence[ControllerRouterHandler], dependencies: Mapping[st
     )
     schema = twin.openapi_schema.to_schema()
     schema["paths"] = {path: item for path, item in schema["paths"].items() if path.startswith(PREFIX)}
+    complete(schema, _doors(twin, schema["paths"]))
     return msgspec.json.encode(schema)
+
+
+def _doors(app: Litestar, paths: Described) -> dict[tuple[str, str], Access]:
+    """Return what each described operation demands of its caller, by path and verb."""
+    return {
+        (route.path_format, str(method).lower()): handler.opt["access"]
+        for route in app.routes
+        if isinstance(route, HTTPRoute) and route.path_format in paths
+        for method, (handler, _) in route.route_handler_map.items()
+        if str(method) != "OPTIONS"
+    }

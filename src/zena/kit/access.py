@@ -22,10 +22,12 @@ class Access:
 
     door: Door
     permission: str | None = None
+    choosy: bool = False
+    """Open to people who are not signed in, but not to all of them: the route itself refuses."""
 
 
-def public() -> dict[str, Any]:
-    return {"access": Access(Door.PUBLIC)}
+def public(*, choosy: bool = False) -> dict[str, Any]:
+    return {"access": Access(Door.PUBLIC, choosy=choosy)}
 
 
 def signed_in() -> dict[str, Any]:

@@ -45,7 +45,8 @@ PageRenderer = Callable[[AnyRequest, Problem], Response[str]]
 PROBLEM_JSON: Final = "application/problem+json"
 _HTML: Final = "text/html"  # the framework adds the charset
 _SERVER_ERROR: Final = 500
-_MSGSPEC: Final = re.compile(r"(?P<text>.*?)(?: - at `(?P<path>\$.*)`)?", re.DOTALL)
+_TOO_MANY_PARTS: Final = "Request Entity Too Large"  # what the framework says of a multipart body, with status 400
+_MSGSPEC: Final = re.compile(r"(?P<text>.*?)(?: - at (?:`key` in )?`(?P<path>\$.*)`)?", re.DOTALL)
 _NAMED: Final = re.compile(r"Object (?P<what>missing required|contains unknown) field `(?P<name>.*)`", re.DOTALL)
 _MISSING: Final = re.compile(r"Missing required \S+ parameter '(?P<name>[^']+)'")
 _BYTE: Final = re.compile(r"\(byte (\d+)\)")
@@ -151,6 +152,8 @@ def _of_status(request: AnyRequest, exc: HTTPException) -> Problem:
         return MethodNotAllowed(_allowed_methods(request))
     if exc.status_code == BadRequest.status and isinstance(exc.__cause__, SerializationException):
         return malformed(exc.__cause__)
+    if exc.detail == _TOO_MANY_PARTS:
+        return TooLarge()
     if exc.status_code == RateLimited.status:
         return RateLimited(1)
     kinds: tuple[type[Problem], ...] = (Unauthorized, Forbidden, NotFound, TooLarge, UnsupportedMedia, Unavailable)

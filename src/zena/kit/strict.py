@@ -8,15 +8,27 @@ from typing import Any, Final
 
 import msgspec
 from litestar import Litestar, Request
+from litestar.datastructures import FormMultiDict
 from litestar.handlers.http_handlers import HTTPRouteHandler
 from litestar.routes import HTTPRoute
 from litestar.types.empty import Empty
 from litestar.utils.scope.state import ScopeState
 
-from zena.kit.errors import FieldError, Invalid, Malformed
+from zena.kit.errors import BadRequest, FieldError, Invalid, Malformed
+from zena.kit.i18n import N_
 from zena.kit.visit import visit_of
 
 _JSON: Final = "application/json"
+
+
+class StrictRequest(Request[Any, Any, Any]):
+    """The application's `request_class`: a form that is no text is refused, where the framework would break."""
+
+    async def form(self) -> FormMultiDict:
+        try:
+            return await super().form()
+        except (UnicodeDecodeError, LookupError):  # a part that is not UTF-8, or claims an encoding nobody knows
+            raise BadRequest(N_("A field of the form is not valid UTF-8.")) from None
 
 
 async def strict_request(request: Request[Any, Any, Any]) -> None:

@@ -21,7 +21,7 @@ Seconds = Annotated[int, Meta(ge=60, le=30 * 86_400)]
 AnyRequest = Request[Any, Any, Any]
 
 
-@get("/api/v1/metrics", opt=public())
+@get("/api/v1/metrics", opt=public(choosy=True))
 async def metrics(
     request: AnyRequest,
     visitor: Entered,
@@ -38,7 +38,7 @@ async def metrics(
     return Response(msgspec.json.encode(found), media_type="application/json")
 
 
-@get("/api/v1/observability/request/{request_id:str}", opt=public())
+@get("/api/v1/observability/request/{request_id:str}", opt=public(choosy=True))
 async def one_request(request: AnyRequest, visitor: Entered, request_id: FromPath[str]) -> Response[bytes]:
     """One request that was kept, for being slow, failed, refused, repetitive or a sample; with its statements."""
     check_operator(request, visitor)

@@ -59,7 +59,7 @@ async def health(request: AnyRequest) -> Response[Health]:
     return _answer(found[0], found)
 
 
-@get("/api/v1/health/detail", opt=public())
+@get("/api/v1/health/detail", opt=public(choosy=True))
 async def detail(request: AnyRequest, visitor: Entered) -> Response[Health]:
     """As health, with every dependency and its latency: for operators from anywhere."""
     check_operator(request, visitor)

@@ -144,7 +144,8 @@ async def _use_step(session: AsyncSession, state: State, row: UserAccount, code:
     """Tell whether a code is one of this moment, and use up its step: no code works twice (ASVS 6.5.1)."""
     totp = pyotp.TOTP(_seed(state, row.id, row.totp_secret or b""))
     now = int(state.clock.now().timestamp()) // STEP
-    right = [now + by for by in _WINDOW if hmac.compare_digest(totp.at((now + by) * STEP), code.strip())]
+    given = code.strip().encode()  # as bytes: of text, only ASCII can be compared
+    right = [now + by for by in _WINDOW if hmac.compare_digest(totp.at((now + by) * STEP).encode(), given)]
     if not right:
         return False
     fresh = or_(UserAccount.totp_last_step.is_(None), UserAccount.totp_last_step < right[0])

@@ -82,8 +82,8 @@ async def change_profile(
 
 _CHECKS: Final[dict[str, Any]] = {
     "name": lambda value: clean_name(value or "", "name"),
-    "locale": lambda value: value and check_locale(value),
-    "timezone": lambda value: value and check_timezone(value),
+    "locale": lambda value: None if value is None else check_locale(value),
+    "timezone": lambda value: None if value is None else check_timezone(value),
     "theme": lambda value: check_theme(value or ""),
 }
 

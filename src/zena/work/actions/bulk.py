@@ -82,9 +82,9 @@ async def _one(made: Change, task_id: UUID, wish: Wish, seen: Seen | None) -> Ou
 
 async def _fulfil(part: Change, task_id: UUID, wish: Wish, seen: Seen | None) -> tuple[Task, list[str]]:
     if wish.trash:
-        return (await trash_one(part, task_id)).task, []
+        return (await trash_one(part, task_id, seen)).task, []
     if wish.restore:
-        return (await restore_one(part, task_id)).task, []
+        return (await restore_one(part, task_id, seen)).task, []
     warnings: list[str] = []
     held: Held | None = None
     if wish.status is not None:

@@ -9,10 +9,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from zena.accounts.permissions import Permission
 from zena.kit.errors import Forbidden
 from zena.kit.scope import Scope
+from zena.work.actions.move import check_seen
 from zena.work.actions.tasks import subtree
 from zena.work.change import Change, change
 from zena.work.counters import Counted
 from zena.work.events import TaskPurged, TaskRestored, TaskTrashed
+from zena.work.fields import Seen, is_stale, stale
 from zena.work.models import Task
 from zena.work.policy import RULERS, Held, Lock, access_task, may_delete_task
 from zena.work.progress import effective, mean_of, roll_up
@@ -25,10 +27,11 @@ async def trash_task(session: AsyncSession, scope: Scope, *, task_id: UUID) -> H
         return await trash_one(made, task_id)
 
 
-async def trash_one(made: Change, task_id: UUID) -> Held:
+async def trash_one(made: Change, task_id: UUID, seen: Seen | None = None) -> Held:
     """`trash_task` within a change that is open already."""
     held = await access_task(made.session, made.scope, task_id, Permission.TASKS_DELETE, lock=Lock.ALONE)
     check_writable(held.ground.status)
+    await check_seen(made, held.task, seen)
     gone = [task for task in await _tree(made, held.task) if task.deleted_at is None]
     if not all(may_delete_task(made.scope, held.ground, task) for task in gone):
         raise Forbidden(Permission.TASKS_DELETE)
@@ -48,11 +51,13 @@ async def restore_task(session: AsyncSession, scope: Scope, *, task_id: UUID) ->
         return await restore_one(made, task_id)
 
 
-async def restore_one(made: Change, task_id: UUID) -> Held:
+async def restore_one(made: Change, task_id: UUID, seen: Seen | None = None) -> Held:
     """`restore_task` within a change that is open already."""
     held = await access_task(made.session, made.scope, task_id, Permission.TASKS_DELETE, lock=Lock.ALONE, trashed=True)
     task = held.task
     check_writable(held.ground.status)
+    if seen is not None and is_stale(seen, task.version):
+        raise stale(seen, task.version, {"id": task.id, "version": task.version})
     tree = await _tree(made, task)
     if not await _has_live_parent(made, task):
         lift, task.parent_id = task.depth, None

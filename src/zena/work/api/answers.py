@@ -1,14 +1,15 @@
 """How the API of work answers: JSON as the database made it, with the object's version as ETag."""
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final
 from uuid import UUID
 
 import msgspec
 from litestar import Request, Response
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.openapi.spec import Operation, Parameter, Schema
-from litestar.openapi.spec.enums import OpenAPIType
+from litestar.openapi.spec import OpenAPIMediaType, Operation, Parameter, RequestBody, Schema
+from litestar.openapi.spec.enums import OpenAPIFormat, OpenAPIType
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from zena.accounts.permissions import Permission
@@ -85,15 +86,26 @@ def query_of(request: AnyRequest) -> list[tuple[str, str]]:
     return list(request.query_params.multi_items())
 
 
+_KINDS: Final[dict[str, Schema]] = {
+    "count": Schema(type=OpenAPIType.INTEGER, enum=[0, 1]),
+    "mine": Schema(type=OpenAPIType.BOOLEAN),
+    "closed": Schema(type=OpenAPIType.BOOLEAN),
+    "archived": Schema(type=OpenAPIType.BOOLEAN),
+    "due_from": Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.DATE),
+    "due_to": Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.DATE),
+}
+
+
+@dataclass  # again, or the framework's own __init__ never looks at __post_init__
 class TaskListOperation(Operation):
     """Describes the parameters of a list of tasks, which are read by hand so that each is refused by name."""
 
-    parameters_of: Mapping[str, str] = wanted.PARAMETERS
+    parameters_of: ClassVar[Mapping[str, str]] = wanted.PARAMETERS
 
     def __post_init__(self) -> None:
-        text = Schema(type=OpenAPIType.STRING)
+        text = Schema(type=OpenAPIType.STRING, min_length=1)
         mine = [
-            Parameter(name=name, param_in="query", schema=text, description=said, required=False)
+            Parameter(name=name, param_in="query", schema=_KINDS.get(name, text), description=said, required=False)
             for name, said in self.parameters_of.items()
         ]
         self.parameters = [*(self.parameters or []), *mine]
@@ -109,3 +121,15 @@ class ProjectListOperation(TaskListOperation):
 
 class PageOperation(TaskListOperation):
     parameters_of = {name: wanted.PARAMETERS[name] for name in ("limit", "cursor")}  # noqa: RUF012 - a constant
+
+
+@dataclass
+class UploadOperation(Operation):
+    """Describes a multipart body with one file, which is read by hand."""
+
+    def __post_init__(self) -> None:
+        file = Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.BINARY)
+        body = Schema(
+            type=OpenAPIType.OBJECT, required=["file"], properties={"file": file}, additional_properties=False
+        )
+        self.request_body = RequestBody({"multipart/form-data": OpenAPIMediaType(schema=body)}, required=True)

@@ -4,11 +4,11 @@ from datetime import date
 from typing import Annotated
 from uuid import UUID
 
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET, Meta, UnsetType, field
 
 from zena.work.api.answers import Body
 
-Ids = Annotated[tuple[UUID, ...], Meta(max_length=1000)]
+Ids = Annotated[list[UUID], Meta(max_length=1000)]
 
 
 class NewProject(Body, kw_only=True):
@@ -124,8 +124,8 @@ class TaskPeople(Body, kw_only=True):
     """The whole list as `assignees`, or what to `add` and `remove`."""
 
     assignees: Ids | None = None
-    add: Ids = ()
-    remove: Ids = ()
+    add: Ids = field(default_factory=list)
+    remove: Ids = field(default_factory=list)
     version: int | None = None
 
 
@@ -133,8 +133,8 @@ class TaskLabels(Body, kw_only=True):
     """The whole list as `labels`, or what to `add` and `remove`."""
 
     labels: Ids | None = None
-    add: Ids = ()
-    remove: Ids = ()
+    add: Ids = field(default_factory=list)
+    remove: Ids = field(default_factory=list)
     version: int | None = None
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 from litestar import Response, post
 from litestar.params import FromPath
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET, Meta, UnsetType, field
 from msgspec.structs import replace
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -37,16 +37,16 @@ class BulkPeople(Body, kw_only=True):
     """The whole list as `assignees`, or what to `add` and `remove`."""
 
     assignees: Ids | None = None
-    add: Ids = ()
-    remove: Ids = ()
+    add: Ids = field(default_factory=list)
+    remove: Ids = field(default_factory=list)
 
 
 class BulkLabels(Body, kw_only=True):
     """The whole list as `labels`, or what to `add` and `remove`."""
 
     labels: Ids | None = None
-    add: Ids = ()
-    remove: Ids = ()
+    add: Ids = field(default_factory=list)
+    remove: Ids = field(default_factory=list)
 
 
 class BulkChange(Body, kw_only=True):

@@ -13,6 +13,7 @@ from zena.accounts.permissions import Permission
 from zena.kit.access import may
 from zena.kit.scope import Scope
 from zena.kit.state import state_of
+from zena.work.api.answers import UploadOperation
 from zena.work.imports.actions import access_import, apply_import, check_import, start_import
 from zena.work.imports.upload import chunks, intake_of, sent_file
 from zena.work.models import ImportRun
@@ -37,13 +38,17 @@ class ImportReport(msgspec.Struct, frozen=True):
     applied_at: datetime | None
 
 
-@post("/api/v1/app/projects/{project_id:uuid}/imports", opt=may(Permission.IMPORTS_CREATE))
+@post(
+    "/api/v1/app/projects/{project_id:uuid}/imports",
+    opt=may(Permission.IMPORTS_CREATE),
+    operation_class=UploadOperation,
+)
 async def upload(
     request: Request[Any, Any, Any], session: AsyncSession, actor: Scope, project_id: FromPath[UUID]
 ) -> Response[ImportReport]:
     """Upload a CSV or XLSX file as the multipart field `file`; the columns are guessed, nothing is imported yet."""
     state = state_of(request)
-    file = sent_file((await request.form()).get("file"))
+    file = sent_file(await request.form())
     run, _ = await start_import(
         session,
         actor,

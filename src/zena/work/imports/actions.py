@@ -54,6 +54,7 @@ async def start_import(
     """Store an uploaded file and read its header; the mapping is guessed. Nothing is imported yet."""
     scope.require(Permission.IMPORTS_CREATE)
     project = await access_project(session, scope, project_id, Permission.TASKS_CREATE)
+    called = clean_name(file_name or "file", "file")
     stored = await intake.storage.put(content, tenant=scope.tenant, limit=intake.max_bytes)
     try:
         table = read_table(await content_of(intake.storage, stored.key), max_rows=intake.max_rows)
@@ -65,7 +66,7 @@ async def start_import(
         id=new_id(),
         project_id=project.id,
         created_by=scope.member,
-        file_name=clean_name(file_name or "file", "file"),
+        file_name=called,
         file_key=stored.key,
         sha256=stored.sha256,
         size=stored.size,

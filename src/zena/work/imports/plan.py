@@ -1,5 +1,6 @@
 """From a mapped table to tasks that could be made: every mistake found in one pass, each with its line and column."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -8,6 +9,7 @@ from typing import Any
 import msgspec
 
 from zena.kit.i18n import N_
+from zena.work.actions.dependencies import MAX_PER_TASK
 from zena.work.imports import values
 from zena.work.imports.columns import Target
 from zena.work.imports.table import Table
@@ -16,6 +18,7 @@ from zena.work.imports.values import Wrong
 #: More mistakes than this are counted but not listed.
 LISTED = 500
 SHOWN = 40
+_TOO_MANY = N_("A task has at most %(most)s dependencies on each side.", most=MAX_PER_TASK)
 
 
 class LineError(msgspec.Struct, frozen=True):
@@ -98,6 +101,7 @@ def plan(table: Table, places: Mapping[Target, int]) -> Plan:
     for task in found.tasks:
         _check_dates(found, task, columns)
         _check_references(found, task, by_ref, columns)
+    _check_followers(found, columns)
     _check_circles(found, by_ref, columns)
     found.errors.sort(key=lambda error: error.line)
     return found
@@ -130,15 +134,38 @@ def _check_references(found: Plan, task: Planned, by_ref: Mapping[str, Planned],
     if task.parent is not None and task.parent not in by_ref:
         found.refuse(task.line, columns[Target.PARENT], "unknown", N_("No row has this reference."), task.parent)
         task.parent = None
-    known = []
+    known: dict[str, tuple[str, str, int]] = {}
     for link in task.predecessors:
-        if link[0] not in by_ref:
-            found.refuse(task.line, columns[Target.PREDECESSORS], "unknown", N_("No row has this reference."), link[0])
-        elif link[0] == task.ref:
-            found.refuse(task.line, columns[Target.PREDECESSORS], "self", N_("A task cannot wait for itself."), link[0])
+        wrong = _wrong_link(link[0], task, by_ref, known)
+        if wrong:
+            found.refuse(task.line, columns[Target.PREDECESSORS], wrong[0], wrong[1], link[0])
         else:
-            known.append(link)
-    task.predecessors = known
+            known[link[0]] = link
+    task.predecessors = list(known.values())
+
+
+def _wrong_link(
+    ref: str, task: Planned, by_ref: Mapping[str, Planned], known: Mapping[str, Any]
+) -> tuple[str, str] | None:
+    if ref not in by_ref:
+        return "unknown", N_("No row has this reference.")
+    if ref == task.ref:
+        return "self", N_("A task cannot wait for itself.")
+    if ref in known:
+        return "duplicate", N_("These two tasks are linked already.")
+    if len(known) >= MAX_PER_TASK:
+        return "too_many", _TOO_MANY
+    return None
+
+
+def _check_followers(found: Plan, columns: Mapping[Target, str]) -> None:
+    """Refuse the link that makes one task be waited for by more than may wait for it."""
+    waiting: Counter[str] = Counter()
+    for task in found.tasks:
+        for ref, _, _ in task.predecessors:
+            waiting[ref] += 1
+            if waiting[ref] == MAX_PER_TASK + 1:
+                found.refuse(task.line, columns[Target.PREDECESSORS], "too_many", _TOO_MANY, ref)
 
 
 def _check_circles(found: Plan, by_ref: Mapping[str, Planned], columns: Mapping[Target, str]) -> None:
@@ -148,7 +175,7 @@ def _check_circles(found: Plan, by_ref: Mapping[str, Planned], columns: Mapping[
         for circle in circles(graph):
             task = by_ref[circle[0]]
             message = N_("This closes a circle: %(refs)s.", refs=" → ".join([*circle, circle[0]][:12]))
-            found.refuse(task.line, columns[target], "cycle", message, circle[0])
+            found.refuse(task.line, columns[target], "cycle", message, circle[1 % len(circle)])
 
 
 def circles(graph: Mapping[str, list[str]]) -> Iterator[list[str]]:

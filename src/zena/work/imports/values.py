@@ -8,7 +8,9 @@ from typing import TypeVar
 from zena.kit.errors import Invalid
 from zena.kit.i18n import N_
 from zena.kit.text import clean_name, clean_text, email_address
-from zena.work.fields import EARLIEST, LATEST
+from zena.work.actions.dependencies import MAX_LAG
+from zena.work.actions.people import MAX_ASSIGNEES, MAX_LABELS
+from zena.work.fields import EARLIEST, LATEST, MAX_MINUTES
 
 T = TypeVar("T")
 
@@ -76,22 +78,26 @@ def minutes(cell: str) -> int:
     if match is None:
         raise Wrong("number", N_("Not a number of hours."))
     hours = float(f"{match[1]}.{match[2] or 0}")
-    return round(hours * 60 * (WORKDAY_HOURS if (match[3] or "h")[0].lower() in {"d", "n"} else 1))
+    found = round(hours * 60 * (WORKDAY_HOURS if (match[3] or "h")[0].lower() in {"d", "n"} else 1))
+    if found > MAX_MINUTES:
+        raise Wrong("range", N_("At most %(most)s hours.", most=MAX_MINUTES // 60))
+    return found
 
 
 def percent(cell: str) -> int:
     digits = cell.removesuffix("%").strip()
-    if not digits.isdecimal() or int(digits) > 100:  # noqa: PLR2004 - per cent
+    if not digits.isdecimal() or len(digits) > 3 or int(digits) > 100:  # noqa: PLR2004 - per cent
         raise Wrong("number", N_("Not a whole number from 0 to 100."))
     return int(digits)
 
 
 def addresses(cell: str) -> list[str]:
-    return [_by_rule(email_address, part, "email") for part in _parts(cell)]
+    return [_by_rule(email_address, part, "email") for part in _at_most(MAX_ASSIGNEES, _parts(cell))]
 
 
 def words(cell: str) -> list[str]:
-    return [_by_rule(lambda value, field: clean_name(value, field, 50), part, "labels") for part in _parts(cell)]
+    parts = _at_most(MAX_LABELS, _parts(cell))
+    return [_by_rule(lambda value, field: clean_name(value, field, 50), part, "labels") for part in parts]
 
 
 def links(cell: str) -> list[tuple[str, str, int]]:
@@ -103,12 +109,20 @@ def links(cell: str) -> list[tuple[str, str, int]]:
             raise Wrong("link", N_("Write predecessors like 12; 14SS; 15FS+2d."))
         lag = match["lag"]
         size = int(lag[:-1]) * _LAG[lag[-1].lower()] if lag else 0
+        if abs(size) > MAX_LAG:
+            raise Wrong("range", N_("A lag of at most %(most)s working days.", most=MAX_LAG // _LAG["d"]))
         found.append((match["ref"], (match["kind"] or "FS").upper(), size))
     return found
 
 
 def _parts(cell: str) -> list[str]:
     return list(dict.fromkeys(part.strip() for part in re.split(r"[;,]", cell) if part.strip()))
+
+
+def _at_most(most: int, parts: list[str]) -> list[str]:
+    if len(parts) > most:
+        raise Wrong("too_many", N_("At most %(most)s.", most=most))
+    return parts
 
 
 def _choice(known: dict[str, str], cell: str, allowed: str) -> str:

@@ -23,8 +23,11 @@ def one(form: Form, name: str) -> str | None:
 
 
 def many(form: Form, name: str) -> list[str]:
+    """Return what was chosen of a list; a file in its place is refused, or it would read as "none of them"."""
     values = form.getall(name, []) if hasattr(form, "getall") else [form[name]] if name in form else []
-    return [value for value in values if isinstance(value, str) and value]
+    if not all(isinstance(value, str) for value in values):
+        raise Invalid.field(name, N_("This must be text."), "type")
+    return [value for value in values if value]
 
 
 def words(form: Form, name: str) -> str:
@@ -43,7 +46,7 @@ def whole(form: Form, name: str) -> int | None:
     value = words(form, name).strip()
     if not value:
         return None
-    if not value.isascii() or not value.lstrip("-").isdecimal() or len(value) > 16:  # noqa: PLR2004 - digits of an amount
+    if not value.isascii() or not value.removeprefix("-").isdecimal() or len(value) > 16:  # noqa: PLR2004 - digits of an amount
         raise Invalid.field(name, N_("A whole number."), "format")
     return int(value)
 

@@ -27,6 +27,7 @@ from zena.work.imports.table import read_table
 from zena.work.imports.upload import chunks, intake_of, sent_file
 from zena.work.models import ImportRun
 from zena.work.queries.pages import project_by_key
+from zena.work.web.forms import words
 
 START, MAPPING = "imports/start.html", "imports/mapping.html"
 SAMPLES = 3
@@ -47,7 +48,7 @@ async def upload(request: AnyRequest, session: AsyncSession, actor: Scope, proje
     form = await request.form()
     context: dict[str, Any] = {"project": project, "limits": intake_of(state)}
     async with refusing(request, session, START, {}, catch=(Invalid, TooLarge), **context):
-        file = sent_file(form.get("file"))
+        file = sent_file(form)
         run, _ = await start_import(
             session,
             actor,
@@ -73,7 +74,7 @@ async def check(request: AnyRequest, session: AsyncSession, actor: Scope, import
     context = await _context(request, session, actor, run)
     async with refusing(request, session, MAPPING, form, form="mapping", **context):
         columns = context["header"]
-        chosen = {name: str(form.get(f"column-{place}") or "") for place, name in enumerate(columns)}
+        chosen = {name: words(form, f"column-{place}") for place, name in enumerate(columns)}
         given = {name: target for name, target in chosen.items() if target}
         await check_import(session, actor, import_id=import_id, intake=intake_of(state), mapping=given)
     return see_other(request, f"/imports/{import_id}")
