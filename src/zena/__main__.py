@@ -2,7 +2,10 @@
 
 import sys
 
-from zena.cli import Hooks, LazyCommand, build_cli, main
+try:
+    from zena.cli import Hooks, LazyCommand, build_cli, main
+except KeyboardInterrupt:
+    sys.exit(130)  # nothing has begun, so there is nothing to tell
 
 HOOKS = Hooks(
     migrations="zena.migrations.run",

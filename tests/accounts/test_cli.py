@@ -85,6 +85,7 @@ async def test_a_reset_link_is_printed_and_an_operator_named(program: Program, f
         (("user", "reset-link", "no address"), Exit.DATA),
         (("operator", "create", "nobody@people.test"), Exit.DATA),
         (("user", "create", "a@b.test", "--name", "A", "--tenant", "no-such-firm"), Exit.DATA),
+        (("user", "create", "a@b.test", "--name", "A", "--role", "pm"), Exit.USAGE),
     ],
 )
 async def test_a_refusal_is_one_line_and_a_code(program: Program, arguments: tuple[str, ...], code: int) -> None:

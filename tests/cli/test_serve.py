@@ -204,8 +204,9 @@ def test_F18_an_older_or_newer_schema_is_refused(server: EmbeddedPostgres, migra
     here = {"ZENA_DATA_DIR": str(tmp_path), **urls.environment()}
     for revision, advice in (("0000", "run `zena migrate`"), ("9999", "a newer release")):
         ask(urls.owner, f"UPDATE alembic_version SET version_num = '{revision}'", "SELECT 1")  # noqa: S608 - ours
-        ran = zena("web", **here)
-        assert (ran.code, advice in ran.err) == (Exit.CONFIG, True)
+        for arguments in (("web",), ("things", "reach")):
+            ran = zena(*arguments, **here)
+            assert (ran.code, advice in ran.err, len(ran.err.splitlines())) == (Exit.CONFIG, True, 1), arguments
     ran = zena("migrate", **here)
     assert (ran.code, "newer" in ran.err) == (Exit.CONFIG, True)
 
@@ -214,8 +215,8 @@ def test_the_revision_on_disk_is_the_one_of_the_migrations() -> None:
     assert head_on_disk("zena.migrations.run") == head()
 
 
-def test_ctrl_c_ends_a_command_cleanly(tmp_path: Path, server: EmbeddedPostgres) -> None:
-    urls = server.create_database("interrupted").environment()
+def test_ctrl_c_ends_a_command_cleanly(tmp_path: Path, server: EmbeddedPostgres, migrated: str) -> None:
+    urls = server.create_database("interrupted", template=migrated).environment()
     with subprocess.Popen(
         command("things", "reach", "--wait", "30"),
         env=variables(ZENA_DATA_DIR=tmp_path, **urls),

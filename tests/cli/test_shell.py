@@ -2,11 +2,12 @@
 
 import json
 import resource
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.cli.run import zena
+from tests.cli.run import command, variables, zena
 from zena.kit.exits import Exit
 
 
@@ -121,10 +122,6 @@ def test_a_slice_adds_to_a_group_of_the_shell() -> None:
 def test_a_closed_pipe_is_no_crash() -> None:
     ran = zena("config", "page")
     assert ran.code == 0
-    import subprocess
-
-    from tests.cli.run import command, variables
-
     line = f"{' '.join(command('config', 'page'))} | head -1"
     done = subprocess.run(["bash", "-c", line], env=variables(), capture_output=True, text=True, check=True)
     assert done.stdout == "# Settings\n"
@@ -156,11 +153,30 @@ def test_no_database_is_69(tmp_path: Path) -> None:
         assert ran.code == Exit.UNAVAILABLE, arguments
         assert "zena serve" in ran.err
     gone = "postgresql://zena_app:long-enough-secret@127.0.0.1:1/zena"
-    for arguments in (("db", "ping"), ("web",), ("queue", "work")):
+    for arguments in (("db", "ping"), ("web",), ("queue", "work"), ("things", "reach")):
         ran = zena(*arguments, ZENA_DATA_DIR=tmp_path, ZENA_DATABASE_URL=gone)
         assert ran.code == Exit.UNAVAILABLE, arguments
         assert "secret" not in ran.err
         assert len(ran.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("place", ["no-such-host.invalid/zena?sslmode=require", "/zena?host=/no/such/folder"])
+def test_a_database_that_is_nowhere_is_69(tmp_path: Path, place: str) -> None:
+    url = f"postgresql://zena_app:long-enough-secret@{place}"
+    ran = zena("db", "ping", ZENA_DATA_DIR=tmp_path, ZENA_DATABASE_URL=url)
+    assert (ran.code, "database cannot be reached" in ran.err) == (Exit.UNAVAILABLE, True)
+    assert len(ran.err.splitlines()) == 1
+
+
+def test_a_check_makes_nothing(tmp_path: Path) -> None:
+    ran = zena("config", "check", ZENA_DATA_DIR=tmp_path / "new", ZENA_KEY_FILE=tmp_path / "keys" / "ring")
+    assert (ran.code, list(tmp_path.iterdir())) == (0, [])
+
+
+def test_nobody_listening_is_no_crash() -> None:
+    line = f"{' '.join(command('config', 'page'))} >&-"
+    done = subprocess.run(["bash", "-c", line], env=variables(), capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_the_script_for_a_database_administrator() -> None:

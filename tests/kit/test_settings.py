@@ -61,6 +61,33 @@ def test_all_problems_come_in_one_list(given: dict[str, str]) -> None:
     assert "everyone" in found["ZENA_TRUSTED_PROXIES"].wanted
 
 
+def test_one_malformed_value_hides_no_other_problem(given: dict[str, str], tmp_path: Path) -> None:
+    ring = tmp_path / "ring"
+    ring.write_text("one AAAA\n")
+    ring.chmod(0o600)
+    weak = "postgresql://app:password@localhost/zena"
+    wrong = {"ZENA_PORT": "eighty", "DEBUG": "1", "ZENA_DATABASE_URL": weak, "ZENA_KEY_FILE": str(ring)}
+    assert set(problems(given | wrong)) == set(wrong)
+    assert set(problems({"ZENA_DATA_DIR": str(ring), "ZENA_PORT": "eighty"})) == {"ZENA_DATA_DIR", "ZENA_PORT"}
+
+
+def test_what_depends_on_a_malformed_value_is_left_unsaid(given: dict[str, str]) -> None:
+    malformed = {"ZENA_DATABASE_URL": "mysql://a/b", "ZENA_MAIL_FROM": "nobody", "ZENA_SESSION_ABSOLUTE_DAYS": "many"}
+    fine = {
+        "ZENA_DATABASE_OPS_URL": f"postgresql://ops:{LONG}@localhost/zena",
+        "ZENA_SMTP_URL": f"smtp://u:{LONG}@mail:587",
+        "ZENA_SESSION_IDLE_HOURS": "2000",
+    }
+    assert set(problems(given | malformed | fine)) == set(malformed)
+
+
+def test_a_ring_that_could_not_be_made_is_told_before_it_is_tried(given: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert set(problems(given | {"ZENA_KEY_FILE": str(tmp_path / "file" / "ring")})) == {"ZENA_KEY_FILE"}
+    load_settings(given | {"ZENA_KEY_FILE": str(tmp_path / "keys" / "ring")})
+    assert not (tmp_path / "keys").exists()
+
+
 @pytest.mark.parametrize(
     ("variable", "value"),
     [

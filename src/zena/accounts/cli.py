@@ -10,9 +10,11 @@ from zena.kit.exits import Exit
 if TYPE_CHECKING:
     from zena.kit.state import State
 
-tenant = typer.Typer(help="Firms: found one, list them.", no_args_is_help=True)
-user = typer.Typer(help="People: make an account, a link for a forgotten password.", no_args_is_help=True)
-operator = typer.Typer(help="Staff of this installation.", no_args_is_help=True)
+tenant = typer.Typer(help="Firms: found one, list them.", no_args_is_help=True, add_completion=False)
+user = typer.Typer(
+    help="People: make an account, a link for a forgotten password.", no_args_is_help=True, add_completion=False
+)
+operator = typer.Typer(help="Staff of this installation.", no_args_is_help=True, add_completion=False)
 
 Email = Annotated[str, typer.Argument(help="The person's address.")]
 
@@ -36,7 +38,13 @@ def create_tenant(
     locale: Annotated[str, typer.Option(help="Language: en or vi.")] = "en",
     currency: Annotated[str, typer.Option(help="Currency code.")] = "VND",
 ) -> None:
-    """Found a firm for somebody who has an account."""
+    """Found a firm for somebody who has an account.
+
+    Prints its name and its short name. Exit 65 when nobody has the owner's
+    address or the short name is taken.
+
+    Example: zena tenant create "Meridian Works" --owner an.nguyen@meridian.example --currency EUR
+    """
 
     async def work(state: "State") -> dict[str, str]:
         from zena.accounts.actions.firms import create_tenant as found
@@ -66,7 +74,13 @@ def create_tenant(
 
 @tenant.command("list")
 def list_tenants() -> None:
-    """List the firms of this installation."""
+    """List the firms of this installation: short name, name, status, members, and since when.
+
+    Exit 69 when no database runs, 78 when ZENA_DATABASE_OPS_URL is missing
+    beside ZENA_DATABASE_URL.
+
+    Example: zena tenant list --json
+    """
     rows = _as_operations(
         "SELECT t.slug, t.name, t.status, t.created_at::date AS since, (SELECT count(*) FROM membership m"
         " WHERE m.tenant_id = t.id AND m.ended_at IS NULL) AS members FROM tenant t ORDER BY t.slug"
@@ -79,9 +93,17 @@ def create_user(
     email: Email,
     name: Annotated[str, typer.Option(help="The person's name.")],
     firm: Annotated[str | None, typer.Option("--tenant", help="Short name of a firm to add them to.")] = None,
-    role: Annotated[str, typer.Option(help="Their role there.")] = "member",
+    role: Annotated[str | None, typer.Option(help="Their role there; member unless said otherwise.")] = None,
 ) -> None:
-    """Make an account and print the link by which its owner chooses a password."""
+    """Make an account, and add its owner to a firm if one is named.
+
+    Prints the link by which the person chooses a password, good for 30 minutes.
+    Exit 65 when the address has an account already or there is no such firm.
+
+    Example: zena user create lan@meridian.example --name "Lan Phạm" --tenant meridian-works --role pm
+    """
+    if role is not None and firm is None:
+        raise CommandError("--role is a role in a firm: name it with --tenant", Exit.USAGE)
 
     async def work(state: "State") -> str | None:
         from zena.accounts.facade import create_user as make
@@ -91,7 +113,7 @@ def create_user(
         async with unit_of_work(state.db) as session:
             person = await make(session, email=email, name=name)
             if firm:
-                await _join(state, session, person, firm, role)
+                await _join(state, session, person, firm, role or "member")
         return await issue_reset_link(state.db, state.settings.public_url, email)
 
     link = in_state(work)
@@ -100,7 +122,12 @@ def create_user(
 
 @user.command("reset-link")
 def reset_link(email: Email) -> None:
-    """Print a one-time link by which somebody chooses a new password; their second factor stays."""
+    """Print a one-time link by which somebody chooses a new password; their second factor stays.
+
+    The link is good for 30 minutes. Exit 65 when nobody active has the address.
+
+    Example: zena user reset-link lan@meridian.example
+    """
 
     async def work(state: "State") -> str | None:
         from zena.accounts.facade import issue_reset_link
@@ -116,7 +143,12 @@ def reset_link(email: Email) -> None:
 
 @operator.command("create")
 def create_operator(email: Email) -> None:
-    """Make somebody who has an account an operator."""
+    """Make somebody who has an account an operator.
+
+    Prints who it is. Exit 65 when nobody has the address.
+
+    Example: zena operator create lan@meridian.example
+    """
     from zena.kit.text import email_address
 
     address = email_address(email)
@@ -157,12 +189,14 @@ def _as_operations(sql: str, *values: object) -> list[dict[str, Any]]:
 
     import asyncpg
 
-    from zena.cli.shell import connected
+    from zena.cli.shell import check_database, connected
     from zena.kit.db import asyncpg_dsn
     from zena.settings import Role
 
     async def run() -> list[dict[str, Any]]:
-        dsn = asyncpg_dsn(connected(Role.OPS).dsn(Role.OPS))
+        found = connected(Role.OPS)
+        await check_database(found)
+        dsn = asyncpg_dsn(found.dsn(Role.OPS))
         connection: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(dsn, timeout=5, command_timeout=10)
         try:
             return [dict(row) for row in await connection.fetch(sql, *values)]

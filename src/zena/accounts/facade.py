@@ -21,7 +21,6 @@ from zena.accounts.queries.audit import ChainReport, verify_chain
 from zena.accounts.queries.people import user_by_email
 from zena.kit.db import Database, Raw, raw
 from zena.kit.errors import NotFound
-from zena.kit.i18n import N_
 from zena.kit.scope import Scope
 from zena.kit.templates import initials
 from zena.kit.uow import enter_tenant, unit_of_work
@@ -173,11 +172,12 @@ async def command_actor(session: AsyncSession, *, tenant: str | None, email: str
     find = _BY_SLUG if tenant else _ONLY
     firm: UUID | None = await session.scalar(find, {"slug": tenant} if tenant else {})
     if firm is None:
-        raise NotFound(N_("Name the firm with --tenant.") if tenant is None else N_("There is no such firm."))
+        nameless = "there is not just one firm here: name it with --tenant, `zena tenant list` shows them"
+        raise NotFound(f"there is no firm {tenant!r}: `zena tenant list` shows them" if tenant else nameless)
     await enter_tenant(session, firm)
     user = await user_by_email(session, email) if email else await session.scalar(_FIRST_OWNER, {"tenant": firm})
     if user is None:
-        raise NotFound(N_("There is no such member."))
+        raise NotFound(f"nobody here has the address {email!r}" if email else "this firm has no owner")
     await enter_tenant(session, firm, user)
     return await member_scope(session, tenant=firm, user=user, at=at)
 

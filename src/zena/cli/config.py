@@ -15,12 +15,17 @@ def check(
         bool, typer.Option("--database", help="Connect, and check the server and the app role too.")
     ] = False,
 ) -> None:
-    """Check every setting and the key ring; all problems in one list, exit 78."""
+    """Check every setting and the key ring; change nothing.
+
+    Prints one line when all is well, else one line on stderr for each problem:
+    the variable, what was found (secrets masked) and what is wanted. Exit 78
+    with problems; with --database also 69 when the database does not answer.
+
+    Example: zena config check --database
+    """
     from zena.cli.shell import connected, settings
-    from zena.settings import load_keys
 
     found = settings()
-    load_keys(found)
     if database:
         import asyncio
 
@@ -32,7 +37,10 @@ def check(
 
 @app.command()
 def show() -> None:
-    """Print every setting with its value; secrets are masked."""
+    """Print every setting with its value in force and what it means; secrets are masked.
+
+    Example: zena config show --json
+    """
     from zena.cli.shell import settings
     from zena.settings.load import described
 
@@ -41,7 +49,10 @@ def show() -> None:
 
 @app.command()
 def page() -> None:
-    """Print the documentation of all settings, in Markdown."""
+    """Print the page docs/operate/settings.md, which describes all settings.
+
+    Example: zena config page > docs/operate/settings.md
+    """
     from zena.settings.page import page as written
 
     text = written()

@@ -18,7 +18,13 @@ RoleOption = Annotated[str, typer.Option("--role", help="app, owner, ops, ops_re
 
 @app.command()
 def url(role: RoleOption = "app") -> None:
-    """Print the connection of the running database, password included, for psql and the like."""
+    """Print the connection URL of the running database, password included, for psql and the like.
+
+    Exit 69 when no database runs in the data directory, 78 when the URL of this
+    role is not configured.
+
+    Example: psql "$(zena db url --role ops_read)"
+    """
     from zena.cli.shell import connected
 
     wanted = _role(role)
@@ -28,7 +34,13 @@ def url(role: RoleOption = "app") -> None:
 
 @app.command()
 def ping(role: RoleOption = "app") -> None:
-    """Connect and ask one question; exit 69 if nothing answers."""
+    """Connect and ask one question.
+
+    Prints the server's version, the role and how long the answer took. Exit 69
+    when nothing answers.
+
+    Example: zena db ping --role owner
+    """
     import asyncio
 
     from zena.cli.shell import connected
@@ -45,7 +57,13 @@ def bootstrap(
     ] = False,
     database: Annotated[str, typer.Option(help="Name of the database to make.")] = DATABASE,
 ) -> None:
-    """Print the psql script that makes the roles and the empty database; passwords are psql variables."""
+    """Print the psql script that makes the roles and the empty database; passwords are psql variables.
+
+    Nothing is connected to and nothing is changed: whoever runs the script with
+    psql decides.
+
+    Example: zena db bootstrap --print-sql > zena.sql
+    """
     if not print_sql:
         raise CommandError("nothing was done: add --print-sql, read the script, and run it with psql", Exit.USAGE)
     try:

@@ -1,5 +1,6 @@
 """From an exception to an exit code and a line: the one place where commands end badly."""
 
+import socket
 import sys
 import traceback
 
@@ -92,14 +93,17 @@ def _database(error: BaseException) -> int | None:
         code = Exit.CONFIG
     elif _is_lost_connection(error):
         code = Exit.UNAVAILABLE
-        error = ConnectionError(f"the database cannot be reached: {str(error) or type(error).__name__}")
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        error = ConnectionError(f"the database cannot be reached: {reason}")
     if code is not None:
         complain(str(error), code)
     return code
 
 
 def _is_lost_connection(error: BaseException) -> bool:
-    if isinstance(error, (ConnectionError, TimeoutError)) and not isinstance(error, BrokenPipeError):
+    if isinstance(error, (ConnectionError, TimeoutError, socket.gaierror)) and not isinstance(error, BrokenPipeError):
+        return True
+    if isinstance(error, FileNotFoundError) and error.filename is None:  # a unix socket nobody listens on
         return True
     asyncpg = sys.modules.get("asyncpg")
     if asyncpg is None:

@@ -9,7 +9,14 @@ from zena.cli.output import say
 
 
 def migrate(plan: Annotated[bool, typer.Option("--plan", help="Only say what would be done.")] = False) -> None:
-    """Bring the database to this release's schema; safe to run twice, and while the old release serves."""
+    """Bring the database to this release's schema; safe to run twice, and while the old release serves.
+
+    Prints the revision reached, or the steps there would be. Starts the
+    embedded database for the duration when none runs. Exit 69 when the database
+    does not answer, 78 when a newer release has migrated it.
+
+    Example: zena migrate --plan
+    """
     from zena.cli.schema import planned, upgraded
     from zena.cli.shell import hooks, require, settings
     from zena.kit.embedded.attach import attached

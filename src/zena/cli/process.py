@@ -36,7 +36,15 @@ def mount(app: typer.Typer) -> None:
 def serve(
     demo: Annotated[bool, typer.Option("--demo", help="Load a demo firm once, and print a sign-in link.")] = False,
 ) -> None:
-    """Run everything on this machine: database (unless ZENA_DATABASE_URL is set), migrations, web and worker."""
+    """Run everything on this machine: database (unless ZENA_DATABASE_URL is set), migrations, web and worker.
+
+    Prints the address, and a link that lets the first person in. Ends at
+    SIGTERM with 0, after running requests and jobs. Exit 78 when the port is
+    taken or Zena runs in this data directory already, 69 when the database is
+    away.
+
+    Example: zena serve --demo
+    """
     from zena.cli.shell import require, settings
     from zena.kit.serving.listen import bind, port_of
     from zena.kit.supervisor import leftovers
@@ -104,7 +112,13 @@ def web(
     go_fd: GoOption = None,
     parent: ParentOption = None,
 ) -> None:
-    """Run one web process alone, for systemd, compose or Kubernetes."""
+    """Run one web process alone, for systemd, compose or Kubernetes.
+
+    Prints log lines on stderr. Exit 69 when the database is away, 78 when its
+    schema is not this release's.
+
+    Example: ZENA_HOST=0.0.0.0 zena web
+    """
     from zena.kit.serving.lifeline import tell_ready
     from zena.kit.serving.listen import adopt, bind
     from zena.kit.serving.server import serve as serve_http
@@ -147,15 +161,14 @@ def fit_settings(go: int | None) -> "Settings":
 
     Under a supervisor, waits for the migrations first.
     """
-    from zena.cli.shell import connected
+    from zena.cli.shell import check_database, connected
     from zena.kit.logs import setup_logging
-    from zena.kit.posture import check_posture, head_on_disk
     from zena.kit.serving.lifeline import wait_for_go
 
     wait_for_go(go)
     found = connected()
     setup_logging(found.log_level, as_json=not sys.stderr.isatty())
-    asyncio.run(check_posture(found.dsn(), head=head_on_disk(_hooks().migrations)))
+    asyncio.run(check_database(found))
     return found
 
 

@@ -83,7 +83,8 @@ def main(app: typer.Typer, arguments: list[str] | None = None) -> int:
     command = typer.main.get_command(app)
     try:
         result = command.main(args=given, prog_name="zena", standalone_mode=False)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # closed by whoever called us
+            sys.stdout.flush()
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the outermost frame: report() tells all of them
         return report(error)
     if result == Exit.INTERRUPTED:  # Typer keeps Ctrl-C to itself

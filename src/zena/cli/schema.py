@@ -18,14 +18,13 @@ _REVISION = "SELECT version_num FROM public.alembic_version"
 
 
 async def upgraded(found: "Settings", migrations: str) -> None:
-    """Migrate, unless that was done by this very release, and let the app role read which revision it stands on."""
+    """Migrate, unless that was done by this very release."""
     from zena.settings import Role
 
     mark = _digest(migrations)
     if await _is_done(found, mark):
         return
     await resolve(f"{migrations}:upgrade")(found.dsn(Role.OWNER), found.dsn(Role.OPS))
-    await _told(found.dsn(Role.OWNER), "GRANT SELECT ON alembic_version TO zena_app")
     await _told(found.dsn(Role.OPS), f"COMMENT ON SCHEMA gate IS '{mark}'")
 
 

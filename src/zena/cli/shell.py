@@ -85,7 +85,8 @@ def ask_as(role: "Role", work: "Callable[[Raw], Awaitable[T]]", *, timeout: floa
 def in_state(work: "Callable[[State], Awaitable[T]]", *, worker: bool = False) -> T:
     """Run a coroutine function with the parts of a process, connected; Ctrl-C cancels it, which rolls back.
 
-    Starts the embedded database for the duration, and migrates it, if none runs.
+    Starts the embedded database for the duration, and migrates it, if none runs. One that runs must hold tenants apart
+    and have this release's schema; else exit 78.
     """
     from zena.cli.schema import upgraded
     from zena.kit.embedded import urls_of_running
@@ -98,6 +99,12 @@ def in_state(work: "Callable[[State], Awaitable[T]]", *, worker: bool = False) -
     configured = settings()
     alone = configured.embedded and urls_of_running(configured.data_dir) is None
     with attached(configured) as found:
-        if alone:
-            asyncio.run(upgraded(found, hooks().migrations))
+        asyncio.run(upgraded(found, hooks().migrations) if alone else check_database(found))
         return asyncio.run(run(resolve(hooks().build_state)(found, worker=worker)))
+
+
+async def check_database(found: "Settings") -> None:
+    """Refuse a database that does not hold tenants apart or whose schema is not this release's (exit 78)."""
+    from zena.kit.posture import check_posture, head_on_disk
+
+    await check_posture(found.dsn(), head=head_on_disk(hooks().migrations))

@@ -33,7 +33,13 @@ def work(
     go_fd: GoOption = None,
     parent: ParentOption = None,
 ) -> None:
-    """Run jobs, schedules and what follows from events, until SIGTERM; running jobs may end first."""
+    """Run jobs and schedules until SIGTERM; running jobs may end first.
+
+    Prints log lines on stderr. Exit 69 when the database is away, 78 when its
+    schema is not this release's.
+
+    Example: zena queue work --workers 4
+    """
     tie(parent)
     if workers > 1:
         _supervised(workers)

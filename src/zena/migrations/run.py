@@ -51,7 +51,10 @@ def head() -> str:
 
 
 async def upgrade(owner_url: str, ops_url: str) -> SchemaState:
-    """Migrate as the owner, then lay the gate functions as the operations role. Safe to call twice at once."""
+    """Migrate as the owner, then lay the gate functions as the operations role. Safe to call twice at once.
+
+    The app role may read afterwards which revision it stands on.
+    """
     await _online(owner_url, _upgrade)
     connection = await asyncpg.connect(asyncpg_dsn(ops_url))
     try:
@@ -94,6 +97,7 @@ def _upgrade(connection: Connection) -> None:
     settings = config()
     settings.attributes["connection"] = connection
     command.upgrade(settings, "head")
+    connection.exec_driver_sql("GRANT SELECT ON alembic_version TO zena_app")
     connection.commit()
 
 

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from zena.settings.model import Settings
+from zena.settings.places import why_not_writable
 from zena.settings.problems import Problem, SettingsError
 
 _SIZE = 32
@@ -52,14 +53,36 @@ def load_keys(settings: Settings) -> KeyRing:
     try:
         if not path.exists():
             _create(path)
-        loose = path.stat().st_mode & 0o077
-        lines = path.read_text(encoding="ascii").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not text"
-        raise SettingsError([Problem(_VARIABLE, f"{path} ({reason})", "a readable key ring")]) from error
-    if loose:
+        return _read(path)
+    except OSError as error:
+        raise SettingsError([_unusable(path, error.strerror or str(error))]) from error
+
+
+def ring_problems(path: Path) -> list[Problem]:
+    """Return why the ring at this place cannot be trusted, or could not be made there. Makes nothing."""
+    try:
+        if path.exists():
+            _read(path)
+            return []
+    except SettingsError as error:
+        return list(error.problems)
+    except OSError as error:
+        return [_unusable(path, error.strerror or str(error))]
+    why = why_not_writable(path.parent)
+    return [_unusable(path, f"its directory {why}")] if why else []
+
+
+def _unusable(path: Path, reason: str) -> Problem:
+    return Problem(_VARIABLE, f"{path} ({reason})", "a readable key ring")
+
+
+def _read(path: Path) -> KeyRing:
+    if path.stat().st_mode & 0o077:
         raise SettingsError([Problem(_VARIABLE, f"{path}, readable by others", f"chmod 600 {path}")])
-    return _parse(path, lines)
+    try:
+        return _parse(path, path.read_text(encoding="ascii").splitlines())
+    except UnicodeDecodeError as error:
+        raise SettingsError([_unusable(path, "it is not text")]) from error
 
 
 def new_line() -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import SecretStr, ValidationError
 from pydantic_settings import EnvSettingsSource
 
+from zena.settings.keys import ring_problems
 from zena.settings.model import Settings
 from zena.settings.places import why_not_writable
 from zena.settings.problems import Problem, SettingsError
@@ -44,15 +45,16 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     given = os.environ if environ is None else environ
     values, problems = _collect(given)
     problems += _unknown(given)
-    settings: Settings | None = None
+    read = _Given(values)()
     try:
-        settings = Settings(**_Given(values)())
+        settings, refused = Settings(**read), frozenset[str]()
     except ValidationError as error:
         problems += [_refused(item, values) for item in error.errors()]
-    if settings is not None:
-        problems += contradictions(settings)
-        problems += _surroundings(settings, given)
-    if problems or settings is None:
+        refused = frozenset(str(item["loc"][0]) for item in error.errors())
+        settings = Settings(**{name: value for name, value in read.items() if name not in refused})
+    problems += contradictions(settings, refused)
+    problems += _surroundings(settings, given)
+    if problems:
         raise SettingsError(sorted(problems, key=lambda problem: problem.variable))
     return settings
 
@@ -117,6 +119,8 @@ def _surroundings(settings: Settings, environ: Mapping[str, str]) -> list[Proble
     why = why_not_writable(settings.data_dir)
     if why:
         problems.append(Problem("ZENA_DATA_DIR", f"{settings.data_dir}, which {why}", "a directory we can write to"))
+    else:
+        problems += ring_problems(settings.keys_path)
     year = datetime.now(UTC).year
     if year < _BUILT:
         problems.append(Problem("the machine's clock", str(year), "the present date; sessions depend on it"))

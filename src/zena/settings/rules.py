@@ -21,10 +21,21 @@ _URLS = (
 )
 
 
-def contradictions(settings: Settings) -> list[Problem]:
-    """Return what is wrong with settings that are well formed one by one."""
-    problems = [*_database(settings), *_mail(settings), *_sessions(settings)]
-    return problems + list(_production(settings)) if settings.env == "production" else problems
+def contradictions(settings: Settings, refused: frozenset[str] = frozenset()) -> list[Problem]:
+    """Return what is wrong with settings that are well formed one by one.
+
+    `refused` names those that were not and have their defaults here: what depends on one of them is left unsaid.
+    """
+    problems: list[Problem] = []
+    for rule, on in (
+        (_database, {"database_url"}),
+        (_mail, {"mail_from"}),
+        (_sessions, {"session_idle_hours", "session_absolute_days"}),
+        (_production, {"env"}),
+    ):
+        if refused.isdisjoint(on):
+            problems += rule(settings)
+    return problems
 
 
 def _database(settings: Settings) -> Iterator[Problem]:
@@ -52,6 +63,8 @@ def _sessions(settings: Settings) -> Iterator[Problem]:
 
 
 def _production(settings: Settings) -> Iterator[Problem]:
+    if settings.env != "production":
+        return
     if settings.debug:
         yield Problem("ZENA_DEBUG", "true", "no debugging in production")
     for name in _URLS:
