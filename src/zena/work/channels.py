@@ -15,7 +15,7 @@ from zena.work.queries.sight import is_client
 from zena.work.queries.tasks import one_task
 
 #: Facts beside those of single tasks that change what a list of tasks shows.
-_TASKS_TOO: Final = frozenset({"project.tasks_added", "project.status_changed", "project.created", "import.applied"})
+_TASKS_TOO: Final = frozenset({"project.status_changed", "project.created", "import.applied"})
 _MINE: Final = "SELECT m.project_id FROM project_member m WHERE m.tenant_id = $1 AND m.member_id = $2"
 
 

@@ -50,15 +50,6 @@ class ProjectMemberChanged(Event, frozen=True):
     role: str | None
 
 
-@event("project.tasks_added", families=TASK)
-class ProjectTasksAdded(Event, frozen=True):
-    """Many tasks came in one go; one event for all of them."""
-
-    count: int
-    first_number: int
-    last_number: int
-
-
 @event("project.trashed", families=PROJECT)
 class ProjectTrashed(Event, frozen=True):
     name: str

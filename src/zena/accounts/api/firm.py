@@ -55,7 +55,7 @@ async def audit(  # noqa: PLR0913 - the filters of one list
     limit: FromQuery[int | None] = None,
     cursor: FromQuery[str | None] = None,
 ) -> Page[Entry]:
-    """What was done, newest first. `action` is a name such as `member.ended`, or ends in a dot for all of a kind."""
+    """What was done, newest first. `action` is a name such as `membership.ended`, or ends in a dot: all of a kind."""
     cursors = state_of(request).cursors
     listing = f"{actor.tenant}:audit:{action}:{who}:{subject}"
     values = cursors.open(listing, cursor) if cursor else ()

@@ -10,7 +10,9 @@ from zena.kit.clock import SystemClock
 from zena.kit.exits import Exit
 from zena.settings import Role
 
-app = typer.Typer(help="Requests that were kept: slow, failed, refused, repetitive.", no_args_is_help=True)
+app = typer.Typer(
+    help="Requests that were kept: slow, failed, refused, repetitive.", no_args_is_help=True, add_completion=False
+)
 
 
 @app.command()

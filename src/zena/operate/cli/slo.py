@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from zena.kit.db import Raw
     from zena.operate.slo.burn import Status
 
-app = typer.Typer(help="Service levels: budgets, burn rates, alerts.", no_args_is_help=True)
+app = typer.Typer(help="Service levels: budgets, burn rates, alerts.", no_args_is_help=True, add_completion=False)
 
 _CODES: Final = {"ok": 0, "burning": 1, "exhausted": 2, "no_data": 3}
 #: What has not been counted yet is counted by the command itself: it tells the truth even if no worker runs.

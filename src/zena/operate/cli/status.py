@@ -12,7 +12,7 @@ from zena.settings import Role
 if TYPE_CHECKING:
     from zena.kit.db import Raw
 
-app = typer.Typer(invoke_without_command=True)
+app = typer.Typer(invoke_without_command=True, add_completion=False)
 
 
 @app.callback()
