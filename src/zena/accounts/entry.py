@@ -146,7 +146,7 @@ async def provide_session(request: Request[Any, Any, Any]) -> AsyncGenerator[Asy
         attempt = await begin(session, request, entered.scope) if entered.scope else None
         yield session
         if attempt is not None:
-            await keep(session, attempt, request.state.get("answer"))
+            await keep(session, attempt, request.scope["state"].get("answer"))
 
 
 async def provide_reader(request: Request[Any, Any, Any]) -> AsyncGenerator[Reader, None]:
@@ -209,7 +209,7 @@ def _admit(request: Request[Any, Any, Any], state: State, entered: Entered) -> N
         allowance = state.buckets.admit(address=visit_of(request.scope).client)
     else:
         allowance = state.buckets.admit(user=identity.user, tenant=scope.tenant if scope else None)
-    request.state.limits = allowance.headers()
+    request.scope["state"]["limits"] = allowance.headers()
     allowance.check()
 
 

@@ -101,7 +101,7 @@ class Noted:
     def to_asgi_response(self, app: Any, request: Request[Any, Any, Any], **options: Any) -> ASGIResponse:
         sent = self.response.to_asgi_response(app, request, **options)
         body = None if request.route_handler.opt.get("secret") else sent.body
-        request.state.answer = Answer(sent.status_code, body, sent.headers.get("location"))
+        request.scope["state"]["answer"] = Answer(sent.status_code, body, sent.headers.get("location"))
         return sent
 
 

@@ -81,7 +81,10 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[Permission]]] = {
 }
 
 
+_HELD: Final = {role: frozenset(map(str, held)) for role, held in ROLE_PERMISSIONS.items()}
+
+
 def permissions_of(role: str, token_scopes: list[str] | None = None) -> frozenset[str]:
     """Return what a role holds, cut down to a token's scopes where a token is used."""
-    held = frozenset(str(permission) for permission in ROLE_PERMISSIONS[Role(role)])
+    held = _HELD[Role(role)]
     return held if token_scopes is None else held & frozenset(token_scopes)

@@ -24,7 +24,6 @@ class Sent:
 
     times: int = 0
     seconds: float = 0.0
-    slowest: float = 0.0
     caller: str | None = None
 
 
@@ -48,7 +47,6 @@ class Tally:
             sent = self.statements[statement] = Sent()
         sent.times += 1
         sent.seconds += seconds
-        sent.slowest = max(sent.slowest, seconds)
         if sent.caller is None and (sent.times == REPEATED or seconds > SLOW):
             sent.caller = caller()
 

@@ -47,10 +47,13 @@ class Cell:
 
     def add(self, ms: float, *, bad: bool = False, slow: bool = False) -> None:
         self.n += 1
-        self.bad += bad
-        self.slow += slow
         self.total += ms
-        self.peak = max(self.peak, ms)
+        if bad:
+            self.bad += 1
+        if slow:
+            self.slow += 1
+        if ms > self.peak:  # noqa: PLR1730 - max() is a call
+            self.peak = ms
         number = bin_of(ms)
         self.bins[number] = self.bins.get(number, 0) + 1
 
@@ -72,8 +75,11 @@ class Recorder:
         self.lost = 0  # minutes that were never written
         self.fresh: dict[str, Statement] = {}  # statements not yet written
         self._now = now
+        self._end = 0.0  # of the running minute, seconds since the epoch
         self._minutes: dict[int, dict[Series, Cell]] = {}
-        self._labels: dict[int, dict[str, int]] = {}
+        self._cells: dict[Series, Cell] = {}  # of the running minute
+        self._sent: dict[str, Cell] = {}  # the same by the statement's text
+        self._labels: dict[str, int] = {}
         self._statements: dict[str, Statement] = {}
 
     def request(self, route: str, method: str, status: int, seconds: float) -> None:
@@ -99,13 +105,18 @@ class Recorder:
             self.requests.keep(Kept.of(visit, at=at, name=name, status=status, ms=ms, why=why, statements=costs))
 
     def query(self, statement: str, seconds: float) -> None:
-        known = self._statements.get(statement) or self._learn(statement)
+        """Count a statement. Called several times per request: a dictionary look-up and a handful of additions."""
+        if self._now() >= self._end:
+            self._begin()
+        cell = self._sent.get(statement)
+        if cell is None:
+            cell = self._sent[statement] = self._cell(Series("query", self._known(statement).fingerprint))
         ms = seconds * 1000
-        slow = ms > limits.QUERY
-        if slow and known.caller is None:
-            known.caller = caller()
-            self.fresh[known.fingerprint] = known
-        self.observe("query", known.fingerprint, ms, slow=slow)
+        if ms > limits.QUERY:
+            cell.add(ms, slow=True)
+            self._ask_caller(self._known(statement))
+        else:
+            cell.add(ms)
 
     def job(self, name: str, outcome: str, seconds: float, waited: float) -> None:
         self.observe("job", name, seconds * 1000, bad=outcome in {"retried", "held"})
@@ -121,14 +132,10 @@ class Recorder:
         self.observe("pool.wait", "raw", seconds * 1000)
 
     def observe(self, metric: str, label: str, ms: float, *, bad: bool = False, slow: bool = False) -> None:
-        minute = int(self._now() // 60)
-        cells = self._minutes.get(minute)
-        if cells is None:
-            cells = self._begin(minute)
+        if self._now() >= self._end:
+            self._begin()
         series = Series(metric, label)
-        cell = cells.get(series)
-        if cell is None:
-            cell = self._new_cell(minute, cells, series)
+        cell = self._cells.get(series) or self._cell(series)
         cell.add(ms, bad=bad, slow=slow)
 
     def minutes(self) -> Iterator[tuple[int, dict[Series, Cell]]]:
@@ -139,39 +146,48 @@ class Recorder:
         """Drop minutes older than `before`, which have been written."""
         for minute in [minute for minute in self._minutes if minute < before]:
             del self._minutes[minute]
-            self._labels.pop(minute, None)
 
-    def _begin(self, minute: int) -> dict[Series, Cell]:
+    def _begin(self) -> None:
+        """Turn to the running minute."""
+        minute = int(self._now() // 60)
+        self._end = (minute + 1) * 60.0
         while len(self._minutes) >= MINUTES:
-            oldest = min(self._minutes)
-            self.forget(oldest + 1)
+            self.forget(min(self._minutes) + 1)
             self.lost += 1
-        self._labels[minute] = {}
-        return self._minutes.setdefault(minute, {})
+        self._cells = self._minutes.setdefault(minute, {})
+        self._labels, self._sent = {}, {}
 
-    def _new_cell(self, minute: int, cells: dict[Series, Cell], series: Series) -> Cell:
-        labels = self._labels[minute]
-        if labels.get(series.metric, 0) >= LABELS:
+    def _cell(self, series: Series) -> Cell:
+        """Return the cell of a series in the running minute; that of `other` once its metric has too many labels."""
+        found = self._cells.get(series)
+        if found is not None:
+            return found
+        count = self._labels[series.metric] = self._labels.get(series.metric, 0) + 1
+        if count > LABELS:
             series = Series(series.metric, "other")
-        else:
-            labels[series.metric] = labels.get(series.metric, 0) + 1
-        return cells.setdefault(series, Cell())
+        return self._cells.setdefault(series, Cell())
 
-    def _learn(self, statement: str) -> Statement:
-        if len(self._statements) >= _STATEMENTS:
-            self._statements.clear()
-        text = normal(statement)
-        known = Statement(fingerprint_of(text), text[:_TEXT])
-        self._statements[statement] = known
-        self.fresh[known.fingerprint] = known
+    def _known(self, statement: str) -> Statement:
+        known = self._statements.get(statement)
+        if known is None:
+            if len(self._statements) >= _STATEMENTS:
+                self._statements.clear()
+            text = normal(statement)
+            known = self._statements[statement] = Statement(fingerprint_of(text), text[:_TEXT])
+            self.fresh[known.fingerprint] = known
         return known
+
+    def _ask_caller(self, known: Statement) -> None:
+        if known.caller is None:
+            known.caller = caller()
+            self.fresh[known.fingerprint] = known
 
     def _costs(self, tally: Tally) -> list[dict[str, object]]:
         """Return the costliest statements of a request: fingerprint, times, milliseconds, caller where known."""
         costly = sorted(tally.statements.items(), key=lambda item: -item[1].seconds)[:5]
         return [
             {
-                "fingerprint": (self._statements.get(text) or self._learn(text)).fingerprint,
+                "fingerprint": self._known(text).fingerprint,
                 "times": sent.times,
                 "ms": round(sent.seconds * 1000, 3),
                 "caller": sent.caller,
