@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
-from litestar import Litestar
+from litestar import Litestar, Request
 from litestar.di import Provide
 from litestar.routes import HTTPRoute
 from litestar.types import Message, Scope
@@ -138,12 +138,11 @@ def create_app(state: State) -> Guard:
     app = Litestar(
         route_handlers=[*state.registry.routes, *realtime.ROUTES],
         dependencies=DEPENDENCIES,
-        guards=[refuse_early],
         exception_handlers={**problem_handlers(error_page), FormRefused: refused_form, Replayed: replay_handler},
         lifespan=[_lifespan],
         openapi_config=None,
         request_max_body_size=None,
-        before_request=strict_request,
+        before_request=_at_the_door,
         request_class=StrictRequest,
         after_request=note_answer,
         before_send=[_tell_limits],
@@ -189,6 +188,12 @@ def routes_of(state: State) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
             for method, (handler, _) in route.route_handler_map.items():
                 if method not in {"OPTIONS", "HEAD"}:
                     yield str(method), route.path_format, handler.opt
+
+
+async def _at_the_door(request: Request[Any, Any, Any]) -> None:
+    """Refuse who may not come in, then what cannot be read. Not a guard: the framework copies the handler for each."""
+    await refuse_early(request)
+    await strict_request(request)
 
 
 async def _tell_limits(message: Message, scope: Scope) -> None:

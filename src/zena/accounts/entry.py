@@ -8,7 +8,6 @@ from typing import Any
 
 from litestar import Request
 from litestar.connection import ASGIConnection
-from litestar.handlers import BaseRouteHandler
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -115,24 +114,23 @@ def demand(access: Access, entered: Entered) -> None:
         entered.scope.require(access.permission)
 
 
-async def refuse_early(connection: Connection, _: BaseRouteHandler) -> None:
-    """Route guard: answer who may not pass before a byte of the body is read (H06)."""
-    if connection.scope.get("method") == "OPTIONS":
-        return  # answered by the framework with the methods of the address, for anybody; no route of ours takes it
-    access = access_of(connection)
-    if access.door is Door.PUBLIC:
+async def refuse_early(request: Request[Any, Any, Any]) -> None:
+    """Answer who may not pass before a byte of the body is read (H06).
+
+    What has no body is left to the session dependency, which authenticates in its own transaction.
+    """
+    access = access_of(request)
+    if access.door is Door.PUBLIC or request.method in SAFE_METHODS:
         return
-    state = state_of(connection)
-    credential = credential_of(connection, state)
+    state = state_of(request)
+    credential = credential_of(request, state)
     if credential is None:
         raise Unauthorized
-    if connection.scope.get("method", "GET") in SAFE_METHODS:
-        return  # no body: the session dependency authenticates in its own transaction
     async with state.db.lend() as conn:
         row = await conn.fetchrow(ENTER_SQL, credential.kind, credential.digest)
     if row is None:
         raise _unknown(credential)
-    demand(access, entered_by(row, visit_of(connection.scope), state.clock.now()))
+    demand(access, entered_by(row, visit_of(request.scope), state.clock.now()))
 
 
 async def provide_session(request: Request[Any, Any, Any]) -> AsyncGenerator[AsyncSession, None]:
