@@ -115,17 +115,18 @@ def demand(access: Access, entered: Entered) -> None:
 
 
 async def refuse_early(request: Request[Any, Any, Any]) -> None:
-    """Answer who may not pass before a byte of the body is read (H06).
-
-    What has no body is left to the session dependency, which authenticates in its own transaction.
-    """
+    """Answer who may not pass before a byte of the body is read (H06)."""
+    if request.method == "OPTIONS":
+        return  # answered by the framework with the methods of the address, for anybody; no route of ours takes it
     access = access_of(request)
-    if access.door is Door.PUBLIC or request.method in SAFE_METHODS:
+    if access.door is Door.PUBLIC:
         return
     state = state_of(request)
     credential = credential_of(request, state)
     if credential is None:
         raise Unauthorized
+    if request.method in SAFE_METHODS:
+        return  # no body: the session dependency authenticates in its own transaction
     async with state.db.lend() as conn:
         row = await conn.fetchrow(ENTER_SQL, credential.kind, credential.digest)
     if row is None:
