@@ -32,6 +32,7 @@ GATE = {
     "end_member_sessions": "change of role; own tenant only",
     "standing": "open sockets",
     "served_tenants": "daily duties; ids only",
+    "firms_in_numbers": "operators' console; names and counts, for zena_ops_read only",
     "sweep": "deletes what nobody can use; a count",
 }
 

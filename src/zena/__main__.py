@@ -13,18 +13,28 @@ HOOKS = Hooks(
     started="zena.main:started",
     create_app="zena.main:create_app",
     work="zena.main:work_jobs",
+    stopping="zena.main:stopping",
     welcome="zena.main:welcome",
 )
 
 #: The slices' own commands; each is imported when it is called.
 COMMANDS = (
     ("tenant", LazyCommand("Firms: found one, list them.", "zena.accounts.cli:tenant")),
-    ("user", LazyCommand("People: make an account, a link for a forgotten password.", "zena.accounts.cli:user")),
+    ("user", LazyCommand("People: make an account, look at it, open and shut it.", "zena.accounts.cli.standing:app")),
     ("operator", LazyCommand("Staff of this installation.", "zena.accounts.cli:operator")),
     ("demo", LazyCommand("Load the demonstration firm.", "zena.work.cli:demo_app")),
     ("slo", LazyCommand("Service levels: budgets, burn rates, alerts.", "zena.operate.cli.slo:app")),
     ("requests", LazyCommand("Requests that were slow, failed or refused.", "zena.operate.cli.requests:app")),
+    ("backup", LazyCommand("Backups: create, verify, restore, list.", "zena.operate.cli.backup:app")),
     ("status", LazyCommand("Everything on one screen.", "zena.operate.cli.status:app")),
+    ("cache", LazyCommand("The cache: reach, hit rates, contents, clearing.", "zena.operate.cli.cache:app")),
+    ("queue", LazyCommand("The job queue.", "zena.operate.cli.queue:app")),
+    ("why", LazyCommand("Why something does not work: its first broken link.", "zena.operate.cli.why:app")),
+    ("db", LazyCommand("The database: connection, health, set-up.", "zena.operate.cli.db:app")),
+    ("down", LazyCommand("Close the installation, or switch changes off.", "zena.operate.cli.maintenance:down_app")),
+    ("up", LazyCommand("Open the installation again.", "zena.operate.cli.maintenance:up_app")),
+    ("restart", LazyCommand("Replace processes without a refused request.", "zena.operate.cli.restart:app")),
+    ("changes", LazyCommand("Releases, migrations, settings, maintenance.", "zena.operate.cli.changes:app")),
     ("import", LazyCommand("Bring tasks in from a CSV or Excel file.", "zena.work.cli:import_app")),
 )
 

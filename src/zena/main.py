@@ -12,6 +12,7 @@ from litestar.types import Message, Scope
 from pydantic import SecretStr
 
 from zena import accounts, api, insight, operate, web, work
+from zena.accounts.closed import refuse_in_maintenance
 from zena.accounts.doorman import Keeper
 from zena.accounts.entry import (
     provide_actor,
@@ -44,6 +45,8 @@ from zena.kit.strict import StrictRequest, strict_request
 from zena.kit.telemetry import Telemetry
 from zena.kit.templates import Renderer
 from zena.kit.throttle import Settler
+from zena.operate.maintenance.start import note_start, said_at_start
+from zena.operate.maintenance.watch import watching
 from zena.operate.telemetry.running import measuring
 from zena.settings import Role, Settings, load_keys
 from zena.work.demo.load import load_demo
@@ -82,7 +85,7 @@ def build_state(settings: Settings, *, clock: Clock | None = None, worker: bool 
         cache=Cache(_plain(settings.redis_url), clock=clock),
         cursors=Cursors(secret),
         mail=mailer_from_url(_plain(settings.smtp_url), settings.mail_from or ""),
-        storage=LocalStorage(settings.data_dir / "files"),
+        storage=LocalStorage(settings.files_path),
         buckets=Buckets(settings.rate_user, settings.rate_tenant, settings.rate_anonymous),
         telemetry=telemetry,
         reading=_reading(settings),
@@ -157,12 +160,23 @@ def create_app(state: State) -> Guard:
 
 async def work_jobs(state: State, stop: asyncio.Event) -> None:
     """Be a worker process: take jobs and fire schedules until `stop` is set."""
-    async with measuring(state, "worker"):
+    await note_start(state.settings)
+    async with watching(state), measuring(state, "worker"):
         await run_worker(state, state.registry, stop)
+
+
+async def stopping(state: State) -> None:
+    """Say goodbye to the live connections of a web process before it drains: they would never end by themselves."""
+    if state.hub is not None:
+        await state.hub.farewell()
 
 
 async def welcome(settings: Settings, *, demo: bool = False) -> str | None:
     """Load the demonstration firm if asked; return the one-time link that lets the first person in, if one is due."""
+    await note_start(settings)
+    closed = await said_at_start(settings)
+    if closed:
+        return closed
     async with started(build_state(settings, worker=True)) as state:
         if demo:
             owner = await load_demo(state.db, at=state.clock.now())
@@ -192,6 +206,7 @@ def routes_of(state: State) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
 
 async def _at_the_door(request: Request[Any, Any, Any]) -> None:
     """Refuse who may not come in, then what cannot be read. Not a guard: the framework copies the handler for each."""
+    await refuse_in_maintenance(request)
     await refuse_early(request)
     await strict_request(request)
 
@@ -211,7 +226,8 @@ async def _lifespan(app: Litestar) -> AsyncIterator[None]:
         await state.hub.start()
         settling = asyncio.create_task(Settler(state.db, state.buckets, state.secret).run())
         try:
-            yield
+            async with watching(state):
+                yield
         finally:
             settling.cancel()
             await state.hub.stop()

@@ -5,12 +5,14 @@ import random
 from datetime import UTC, datetime
 from typing import Any
 
+import asyncpg
 import pytest
 
 from tests.factories import Firm, make_firm
 from tests.insight.conftest import Inside
 from tests.insight.history import History
 from zena.insight import families, queries
+from zena.kit.embedded import ClusterUrls
 from zena.kit.scope import Scope
 from zena.kit.state import State
 from zena.kit.uow import tenant_work
@@ -56,8 +58,11 @@ async def test_no_plan_but_that_of_durations_reads_the_tasks(name: str, firm: Fi
     assert "FROM task" not in statement
 
 
-async def test_durations_walk_the_index_from_its_end_and_stop(state: State, firm: Firm, inside: Inside) -> None:
+async def test_durations_walk_the_index_from_its_end_and_stop(
+    state: State, firm: Firm, inside: Inside, urls: ClusterUrls
+) -> None:
     await fill(state, firm, MANY)
+    await analyzed(urls)
     async with inside(firm.scope()) as conn:
         await conn.execute("SET LOCAL enable_seqscan = off; SET LOCAL plan_cache_mode = force_generic_plan")
         await conn.execute(f"PREPARE spans(uuid, bigint) AS {queries._DURATIONS}")
@@ -66,6 +71,15 @@ async def test_durations_walk_the_index_from_its_end_and_stop(state: State, firm
     plan = json.dumps(json.loads(found) if isinstance(found, str) else found)
     assert "ix_task_closed" in plan
     assert '"Scan Direction": "Backward"' in plan
+
+
+async def analyzed(urls: ClusterUrls) -> None:
+    """Let the planner know the table as it is now, not as autovacuum last saw it."""
+    conn = await asyncpg.connect(urls.superuser)
+    try:
+        await conn.execute("ANALYZE task")
+    finally:
+        await conn.close()
 
 
 async def fill(state: State, firm: Firm, size: int) -> None:

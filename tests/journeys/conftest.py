@@ -1,5 +1,6 @@
 """A whole installation, started as a newcomer starts it, and a real browser in front of it."""
 
+import asyncio
 import os
 import re
 import shutil
@@ -65,7 +66,8 @@ async def browser(anyio_backend: object) -> AsyncIterator[Browser]:
         except Error as error:
             pytest.skip(f"no Chromium: {error.message.splitlines()[0]}")
         yield made
-        await made.close()
+        async with asyncio.timeout(15):
+            await made.close()
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ import asyncpg
 from zena.kit.clock import SystemClock
 from zena.kit.db import Database
 from zena.kit.embedded import ClusterUrls
+from zena.kit.maintenance import Gate
 from zena.kit.telemetry import Telemetry
 
 _EFFECT = """
@@ -39,7 +40,7 @@ async def drop_effect_table(urls: ClusterUrls) -> None:
 
 def worker_state(db: Database) -> Any:
     """Return as much of the application's state as the worker itself uses."""
-    return SimpleNamespace(db=db, clock=SystemClock(), telemetry=Telemetry())
+    return SimpleNamespace(db=db, clock=SystemClock(), telemetry=Telemetry(), gate=Gate())
 
 
 async def until(look: Callable[[], Awaitable[Any]], seconds: float = 10.0) -> Any:

@@ -1,20 +1,26 @@
 """Lending raw connections: nobody waits for ever, neither for one nor for the pool to close."""
 
 import asyncio
+import os
+import signal
 import time
 from collections.abc import AsyncIterator
 from types import SimpleNamespace
 from typing import Any
 
+import asyncpg
 import httpx
 import pytest
+from sqlalchemy import text
 
 from tests.conftest import PUBLIC_URL
 from tests.factories import Firm
+from tests.kit.bed import until
 from zena.kit.db import Database, DatabaseOptions, PoolExhaustedError
 from zena.kit.embedded import ClusterUrls
 from zena.kit.faults import FAULTS, classify_fault
 from zena.kit.realtime.outbox import Bell
+from zena.kit.uow import unit_of_work
 from zena.main import build_state, create_app, started
 from zena.settings import Settings
 
@@ -85,3 +91,40 @@ async def test_a_wait_is_cancelled_even_as_the_bell_rings(turns: int) -> None:
     if waiting.cancel():
         with pytest.raises(asyncio.CancelledError):
             await waiting
+
+
+async def test_F04_what_the_server_closed_is_replaced_before_anybody_borrows_it(urls: ClusterUrls) -> None:
+    db = Database(DatabaseOptions(urls.app, pool_size=3, application="zena-closed"))
+    ops = await asyncpg.connect(urls.superuser)
+    sessions = [db.sessions() for _ in range(3)]
+    lent = [await (await session.connection()).get_raw_connection() for session in sessions]
+    drivers = [one.driver_connection for one in lent]
+    for session in sessions:
+        await session.close()
+    ended = "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity WHERE application_name = 'zena-closed'"
+    assert await ops.fetchval(ended) == 3
+
+    async def heard() -> bool:
+        return all(driver is not None and driver.is_closed() for driver in drivers)
+
+    await until(heard)
+    for _ in range(5):
+        async with unit_of_work(db) as session:
+            assert await session.scalar(text("SELECT 1")) == 1
+    await ops.close()
+    await db.stop()
+
+
+async def test_F06_stopping_does_not_wait_for_a_server_that_hangs(urls: ClusterUrls) -> None:
+    db = Database(DatabaseOptions(urls.app, pool_size=1, pool_timeout=PATIENCE))
+    await db.start()
+    async with unit_of_work(db) as session, db.lend() as conn:
+        pids = [await session.scalar(text("SELECT pg_backend_pid()")), await conn.fetchval("SELECT pg_backend_pid()")]
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        async with asyncio.timeout(15):
+            await db.stop()
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)

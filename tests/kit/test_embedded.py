@@ -97,7 +97,9 @@ def test_J04_passwords_lie_where_only_we_read(server: EmbeddedPostgres) -> None:
 def test_A03_only_ops_and_backup_bypass(urls: ClusterUrls) -> None:
     found = "SELECT string_agg(rolname, ',' ORDER BY rolname) FROM pg_roles WHERE rolname LIKE 'zena%' AND "
     assert ask(urls.app, found + "rolbypassrls") == "zena_backup,zena_ops"
-    assert ask(urls.app, found + "(rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication)") is None
+    assert ask(urls.app, found + "rolcreatedb") == "zena_owner", "a backup is restored into a database of its own"
+    assert ask(urls.app, found + "rolreplication") == "zena_backup", "base backups"
+    assert ask(urls.app, found + "(rolsuper OR rolcreaterole)") is None
 
 
 @pytest.mark.parametrize(

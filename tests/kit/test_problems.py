@@ -155,7 +155,7 @@ async def client() -> AsyncIterator[httpx.AsyncClient]:
         ("deadlock", 503, "SERVICE_UNAVAILABLE"),
         ("statement", 503, "SERVICE_UNAVAILABLE"),
         ("full", 507, "STORAGE_FULL"),
-        ("readonly", 503, "READ_ONLY"),
+        ("readonly", 503, "MAINTENANCE"),
         ("nul", 422, "VALIDATION_FAILED"),
         ("syntax", 500, "SERVER_ERROR"),
         ("pool", 503, "SERVICE_UNAVAILABLE"),

@@ -16,6 +16,7 @@ from zena.kit.db import Database, DatabaseOptions
 from zena.kit.embedded import ClusterUrls
 from zena.kit.queue import JobWork, PostponeJob, RejectJob, admin, crons, enqueue
 from zena.kit.queue.executor import retry_delay
+from zena.kit.queue.failures import failures, requeue
 from zena.kit.queue.schema import queue_settings
 from zena.kit.queue.worker import run_worker
 from zena.kit.registry import CronSpec, JobSpec, Registry
@@ -92,7 +93,7 @@ async def test_a_committed_transaction_leaves_its_job_with_tenant_and_ids_only(
     job = await admin.show(ops, job_id or 0)
     assert job is not None
     assert job["tenant"] == str(tenant)
-    assert job["arguments"] == {"task_id": tenant, "count": 3, "kind": "x"}
+    assert job["arguments"] == {"task_id": str(tenant), "count": 3, "kind": "x"}
 
 
 @pytest.mark.parametrize("value", [True, 1.5, b"x", None, ["a"], {"a": 1}, "x" * 201])
@@ -154,8 +155,8 @@ async def test_I01_a_job_without_tenant_gets_no_transaction_and_is_held(
     async with unit_of_work(db) as session:
         await enqueue(session, None, "work.lost")
     work()
-    held = await until(lambda: admin.failed(ops))
-    assert "without a tenant" in held[0]["message"]
+    held = await until(lambda: failures(ops))
+    assert "without a tenant" in held[0].message
 
 
 async def test_a_failing_job_is_retried_then_held_and_can_be_retried_by_an_operator(
@@ -172,9 +173,9 @@ async def test_a_failing_job_is_retried_then_held_and_can_be_retried_by_an_opera
     async with unit_of_work(db) as session:
         job_id = await enqueue(session, tenant, "work.flaky")
     work()
-    held = await until(lambda: admin.failed(ops))
-    assert (attempts, held[0]["error"], held[0]["tenant"]) == ([1, 2], "ValueError", str(tenant))
-    await admin.retry(ops, [job_id or 0])
+    held = await until(lambda: failures(ops))
+    assert (attempts, held[0].error, held[0].tenant) == ([1, 2], "ValueError", str(tenant))
+    assert await requeue(ops, job_id or 0)
     await until(lambda: _empty(ops))
     assert attempts == [1, 2, 1]
 
@@ -194,8 +195,8 @@ async def test_postponing_costs_no_attempt_and_rejecting_holds_at_once(
     async with unit_of_work(db) as session:
         await enqueue(session, tenant, "work.later")
     work()
-    held = await until(lambda: admin.failed(ops))
-    assert (attempts, held[0]["message"]) == ([1, 1, 1, 1], "never")
+    held = await until(lambda: failures(ops))
+    assert (attempts, held[0].message) == ([1, 1, 1, 1], "never")
 
 
 async def test_F03_a_job_that_kills_its_worker_is_parked_after_its_attempts(
@@ -217,10 +218,10 @@ async def test_F03_a_job_that_kills_its_worker_is_parked_after_its_attempts(
     for _ in range(5):
         await ops.execute(log, job_id)
     work()
-    held = await until(lambda: admin.failed(ops))
-    assert "started 5 times and never finished" in held[0]["message"]
+    held = await until(lambda: failures(ops))
+    assert "started 5 times and never finished" in held[0].message
     assert started == []
-    await admin.retry(ops, [job_id or 0])
+    assert await requeue(ops, job_id or 0)
     await until(lambda: _empty(ops))
     assert started == [1]
 
@@ -235,7 +236,7 @@ async def test_a_job_has_a_time_limit(
     async with unit_of_work(db) as session:
         await enqueue(session, tenant, "work.slow")
     work()
-    assert (await until(lambda: admin.failed(ops)))[0]["error"] == "TimeoutError"
+    assert (await until(lambda: failures(ops)))[0].error == "TimeoutError"
 
 
 async def test_a_stopped_worker_gives_its_job_back(db: Database, ops: Any, tenant: UUID, registry: Registry) -> None:

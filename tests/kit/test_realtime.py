@@ -1,8 +1,11 @@
 """The live connection: every event after `since`, in order, once; to nobody who may not see it."""
 
 import asyncio
+import os
 import random
+import signal
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -214,6 +217,42 @@ async def test_stopping_the_server_tells_listeners_to_come_again(state: State, f
         async with live.client(token) as client:
             await client.subscribe(channel_of(firm))
             await live.hub.stop()
+            assert await client.closed() == 1001
+
+
+async def test_whoever_comes_while_the_server_leaves_is_sent_on(state: State, firm: Firm) -> None:
+    async with serving(state, CALM) as live:
+        token = live.admit(firm)
+        async with live.client(token) as client:
+            await client.subscribe(channel_of(firm))
+            await live.hub.farewell()
+            assert await client.closed() == 1001
+        async with live.stranger() as late:
+            await late.say("authenticate", token=token)
+            await late.hear("error")
+            assert await late.closed() == 1013
+        assert live.hub.stats()["connections"] == 0
+
+
+async def test_F06_stopping_does_not_wait_for_a_database_that_hangs(
+    state: State, urls: ClusterUrls, firm: Firm
+) -> None:
+    async with serving(state, CALM) as live:
+        token = live.admit(firm)
+        async with live.client(token) as client:
+            await client.subscribe(channel_of(firm))
+            ours = "SELECT array_agg(pid) FROM pg_stat_activity WHERE application_name = $1"
+            pids: Any = await as_superuser(urls, ours, state.db.options.application)
+            for pid in pids:
+                os.kill(pid, signal.SIGSTOP)
+            try:
+                live.hub.tail.ring()
+                await until(lambda: asyncio.sleep(0, state.db.pool.get_idle_size() < state.db.pool.get_size()))
+                async with asyncio.timeout(15):
+                    await live.hub.stop()
+            finally:
+                for pid in pids:
+                    os.kill(pid, signal.SIGCONT)
             assert await client.closed() == 1001
 
 

@@ -268,7 +268,7 @@ def test_two_on_one_data_directory(folder: Path) -> None:
 def test_orphans_are_ended_and_strangers_are_not(folder: Path) -> None:
     path = folder / "serve.json"
     with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as orphan:
-        leftovers.write(path, "http://localhost:1", [orphan.pid])
+        leftovers.write(path, "http://localhost:1", [orphan.pid], {})
         written = path.read_text()
         mine = f'"pid": {os.getpid()}, "born": {leftovers.born(os.getpid())}'
         assert mine in written

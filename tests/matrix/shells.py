@@ -7,6 +7,7 @@ ROWS = [
     Row("GET", "/api/v1/health/live", EVERYONE, anonymous=200),
     Row("GET", "/api/v1/health/ready", EVERYONE, anonymous=200),
     Row("GET", "/api/v1/health/detail", other=403),
+    Row("GET", "/api/v1/ws/health", EVERYONE, anonymous=200),
     # For operators, and for callers on this machine: tests/operate.
     Row("GET", "/api/v1/metrics", other=403),
     Row("GET", "/api/v1/observability/request/{request_id:str}", other=403),

@@ -8,7 +8,7 @@ from tests.factories import Firm, make_firm
 from tests.matrix import Row
 from zena.kit.state import State
 
-MATRICES = ("accounts.matrix", "work.matrix", "work.matrix_pages", "insight.matrix", "matrix.shells")
+MATRICES = ("accounts.matrix", "work.matrix", "work.matrix_pages", "insight.matrix", "operate.matrix", "matrix.shells")
 
 
 @dataclass(slots=True)

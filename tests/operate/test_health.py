@@ -42,6 +42,12 @@ async def test_others_learn_only_whether_it_serves(http: httpx.AsyncClient, firm
     assert (await firm.client(http).get("/api/v1/health/detail")).status_code == 403
 
 
+async def test_live_connections_are_counted_for_who_may_know(http: httpx.AsyncClient, here: httpx.AsyncClient) -> None:
+    assert (await http.get("/api/v1/ws/health")).json() == {"ok": True, "status": "ok"}
+    stats = (await here.get("/api/v1/ws/health")).json()["stats"]
+    assert {"connections", "tenants", "subscriptions", "hears_the_bell"} <= stats.keys()
+
+
 async def test_without_a_database_it_says_so_and_still_lives(settings: Settings) -> None:
     nowhere = "postgresql://zena_app@/zena?host=/nowhere"
     state = build_state(settings.model_copy(update={"database_url": SecretStr(nowhere)}), clock=SystemClock())

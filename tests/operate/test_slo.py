@@ -87,9 +87,11 @@ async def test_objectives_are_counted_from_points_and_twice_is_once(state: State
             await roll_up(conn, at + timedelta(seconds=30))
         found = {status.objective.id: status.counts["1h"] for status in await statuses(conn, at) if status.counts}
         assert (found["api"], found["errors"], found["cache"]) == (Count(2, 3), Count(3, 4), Count(1, 2))
-        merged = await conn.fetch("SELECT resolution, bucket, n FROM ops.rollup WHERE bucket >= '2031-01-01'"
-                                  " AND series_id = (SELECT id FROM ops.series WHERE label = 'GET /api/v1/app/tasks')"
-                                  " ORDER BY resolution")  # fmt: skip
+        merged = await conn.fetch(
+            "SELECT r.resolution, r.bucket, r.n FROM ops.rollup r JOIN ops.series s ON s.id = r.series_id"
+            " WHERE r.bucket >= '2031-01-01' AND s.metric = 'http.api' AND s.label = 'GET /api/v1/app/tasks'"
+            " ORDER BY r.resolution"
+        )
         assert [(row["resolution"], row["bucket"].minute, row["n"]) for row in merged] == [(5, 5, 4), (60, 0, 4)]
         dropped = await drop_old(conn, at + REQUESTS_KEPT + timedelta(days=1))
         assert {"point_20310304", "request_20310304"} <= set(dropped)

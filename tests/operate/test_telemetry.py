@@ -72,6 +72,14 @@ def test_requests_count_against_the_threshold_of_their_family() -> None:
     }
 
 
+def test_a_delivery_later_than_two_seconds_is_slow() -> None:
+    made, _ = recorder()
+    for seconds in (0.02, 1.99, 2.01):
+        made.delivered(seconds)
+    [(_, cells)] = list(made.minutes())
+    assert (cells[Series("ws.delivery", "outbox")].n, cells[Series("ws.delivery", "outbox")].slow) == (3, 1)
+
+
 def test_too_many_labels_become_other_and_too_many_minutes_are_lost_and_told() -> None:
     made, clock = recorder()
     for number in range(LABELS + 10):

@@ -5,6 +5,7 @@ import os
 import shutil
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import pytest
@@ -14,6 +15,9 @@ from playwright.async_api import Browser, Error, Page, async_playwright, expect
 from tests.web.stage.stage import Stage
 
 expect.set_options(timeout=10_000)  # a loaded machine is slow, not wrong
+
+#: Longest wait for a browser to close, seconds.
+CLOSING = 15
 
 OpenPage = Callable[[str], Awaitable[Page]]
 
@@ -45,6 +49,13 @@ async def theatre(serving: Theatre) -> Theatre:
     return serving
 
 
+async def closed(closing: Awaitable[None]) -> None:
+    """Wait for a browser or a context to close, but not for ever: Playwright has no limit of its own for that."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(CLOSING):
+            await closing
+
+
 @pytest.fixture(scope="session")
 async def chromium(anyio_backend: object) -> AsyncIterator[Browser]:
     path = os.environ.get("ZENA_CHROMIUM") or shutil.which("chromium")
@@ -54,7 +65,7 @@ async def chromium(anyio_backend: object) -> AsyncIterator[Browser]:
         except Error as error:
             pytest.skip(f"no Chromium: {error.message.splitlines()[0]}")
         yield browser
-        await browser.close()
+        await closed(browser.close())
 
 
 @pytest.fixture
@@ -72,5 +83,5 @@ async def open_page(chromium: Browser, theatre: Theatre) -> AsyncIterator[OpenPa
         return page
 
     yield go
-    await context.close()
+    await closed(context.close())
     assert not wrong

@@ -116,11 +116,11 @@ BROKEN: dict[str, tuple[bytes, str]] = {
 @pytest.mark.parametrize("name", BROKEN)
 def test_E04_a_workbook_that_cannot_be_taken_says_why(name: str) -> None:
     content, code = BROKEN[name]
-    began = time.monotonic()
+    began = time.process_time()
     with pytest.raises(Invalid) as refused:
         read_table(content, max_rows=10)
     assert [(field.path, field.code) for field in refused.value.fields] == [("file", code)]
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5
 
 
 def test_a_sheet_is_read_to_its_end_whatever_size_it_claims() -> None:
@@ -130,11 +130,11 @@ def test_a_sheet_is_read_to_its_end_whatever_size_it_claims() -> None:
 
 
 def test_H05_a_sheet_of_gaps_is_read_quickly() -> None:
-    began = time.monotonic()
+    began = time.process_time()
     last = f'<row r="{MAX_LINES}">{cell(f"A{MAX_LINES}", "Dig")}</row>'
     content = altered((SHEET, sheet(HEAD + last, "A1:XFD1048576")))
     assert [task.line for task in planned(content).tasks] == [MAX_LINES]
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5
 
 
 def test_macros_of_a_workbook_are_left_where_they_are() -> None:

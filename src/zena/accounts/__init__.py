@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from zena.accounts import api, jobs, navigation, web
+from zena.accounts import api, checks, jobs, navigation, web
 from zena.kit.registry import Registry
 
 _HERE = Path(__file__).parent
@@ -11,6 +11,7 @@ _HERE = Path(__file__).parent
 def register(registry: Registry) -> None:
     registry.routes += [*api.ROUTES, *web.ROUTES]
     registry.templates.append(_HERE / "templates")
+    registry.checks += checks.CHECKS
     registry.nav.append(navigation.entries)
     for job in jobs.JOBS:
         registry.job(job)

@@ -52,6 +52,7 @@ class Keeper:
 
     async def _enter(self, credential: Credential) -> Entrant:
         async with self.db.lend() as conn, conn.transaction():
+            await conn.execute("SET TRANSACTION READ WRITE")  # a ticket is used up, also while changes are off
             row = await conn.fetchrow(ENTER_SQL, credential.kind, credential.digest)
         if row is None:
             raise Unauthorized(code="TOKEN_INVALID")

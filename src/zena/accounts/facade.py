@@ -19,6 +19,8 @@ from zena.accounts.permissions import Permission, Role, permissions_of
 from zena.accounts.queries.actors import member_scope
 from zena.accounts.queries.audit import ChainReport, verify_chain
 from zena.accounts.queries.people import user_by_email
+from zena.accounts.queries.standing import chain, person_at
+from zena.accounts.step_up import StepUp, missing_step
 from zena.kit.db import Database, Raw, raw
 from zena.kit.errors import NotFound
 from zena.kit.scope import Scope
@@ -31,8 +33,10 @@ __all__ = [
     "MemberCard",
     "Permission",
     "Role",
+    "StepUp",
     "TeamNumbers",
     "add_member",
+    "chain",
     "command_actor",
     "create_tenant",
     "create_user",
@@ -43,7 +47,9 @@ __all__ = [
     "member",
     "member_scope",
     "members",
+    "missing_step",
     "permissions_of",
+    "person_at",
     "team_numbers",
     "verify_chain",
 ]

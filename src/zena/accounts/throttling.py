@@ -58,21 +58,34 @@ class Attempts:
 
 def sign_in_attempts(state: State, email: str, ip: str | None) -> Attempts:
     free = state.settings.rate_sign_in
-    net = network_of(ip)
-    key = derived(state.secret, "throttle")
+    narrow, network, account = sign_in_keys(state.secret, email, network_of(ip))
     return Attempts(
         {
-            throttle_key(key, "sign-in", email, net): Backoff(free=free, window=_WINDOW),
-            throttle_key(key, "sign-in-net", net): Backoff(free=free * 5, window=_WINDOW),
-            throttle_key(key, "sign-in-account", email): Backoff(free=free * 10, cap=60.0, window=_WINDOW),
+            narrow: Backoff(free=free, window=_WINDOW),
+            network: Backoff(free=free * 5, window=_WINDOW),
+            account: Backoff(free=free * 10, cap=60.0, window=_WINDOW),
         }
+    )
+
+
+def sign_in_keys(secret: bytes, email: str, network: str) -> tuple[bytes, bytes, bytes]:
+    """Return the counters of one account from one network, of that network, and of the account from anywhere."""
+    key = derived(secret, "throttle")
+    return (
+        throttle_key(key, "sign-in", email, network),
+        throttle_key(key, "sign-in-net", network),
+        throttle_key(key, "sign-in-account", email),
     )
 
 
 def code_attempts(state: State, user: str) -> Attempts:
     """One-time codes are short: five wrong ones, then each costs twice the wait of the one before."""
-    key = throttle_key(derived(state.secret, "throttle"), "code", user)
-    return Attempts({key: Backoff(free=5, base=5.0, cap=900.0, window=3600.0)})
+    return Attempts({code_key(state.secret, user): Backoff(free=5, base=5.0, cap=900.0, window=3600.0)})
+
+
+def code_key(secret: bytes, user: str) -> bytes:
+    """Return the counter of somebody's one-time codes."""
+    return throttle_key(derived(secret, "throttle"), "code", user)
 
 
 async def count_reset(state: State, email: str, ip: str | None) -> bool:

@@ -10,6 +10,8 @@ from zena.cli.output import MODE, CommandError, complain
 from zena.kit.exits import Exit
 
 _USAGE = 2
+#: SQLSTATE of a write in a read-only transaction.
+_READ_ONLY = "25006"
 #: What asyncpg calls a database that is not there for us.
 _LOST = (
     "AdminShutdownError",
@@ -91,6 +93,9 @@ def _database(error: BaseException) -> int | None:
         code = Exit.UNAVAILABLE
     elif type(error).__name__ == "SchemaError":
         code = Exit.CONFIG
+    elif _sqlstate(error) == _READ_ONLY:
+        code = Exit.RETRY
+        error = ConnectionError("changes are switched off for maintenance; `zena up` switches them on")
     elif _is_lost_connection(error):
         code = Exit.UNAVAILABLE
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
@@ -98,6 +103,10 @@ def _database(error: BaseException) -> int | None:
     if code is not None:
         complain(str(error), code)
     return code
+
+
+def _sqlstate(error: BaseException) -> str | None:
+    return getattr(error, "sqlstate", None) or getattr(getattr(error, "orig", None), "sqlstate", None)
 
 
 def _is_lost_connection(error: BaseException) -> bool:

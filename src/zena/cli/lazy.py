@@ -23,11 +23,13 @@ class LazyCommand:
 class Hooks:
     """The functions of the composition root, each as `module:attribute`.
 
-    `migrations` names the module with `upgrade(owner_url, ops_url)`, `state(owner_url)` and `config()`.
+    `migrations` names the module with `upgrade(owner_url, ops_url)`, `state(owner_url)` and `config()`; its
+    neighbour `plan` has `steps(current, head)`.
     `build_state(settings, worker=bool)`, `started(state)` (async context), `create_app(state)` (ASGI),
-    `work(state, stop)` (coroutine, returns when `stop` is set), and `welcome(settings, demo=bool)` (coroutine: load
-    the demo firm if asked; return the line that lets the first person in, or None). `program` is how the interpreter
-    starts this command line again, for the processes under the supervisor.
+    `work(state, stop)` (coroutine, returns when `stop` is set), `stopping(state)` (coroutine, called before a web
+    process drains: tell those who would stay for ever to come again elsewhere), and `welcome(settings, demo=bool)`
+    (coroutine: load the demo firm if asked; return the line that lets the first person in, or None). `program` is how
+    the interpreter starts this command line again, for the processes under the supervisor.
     """
 
     migrations: str
@@ -35,5 +37,6 @@ class Hooks:
     started: str
     create_app: str
     work: str
+    stopping: str | None = None
     welcome: str | None = None
     program: tuple[str, ...] = ("-m", "zena")

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
@@ -67,6 +68,7 @@ def serve(
 
 
 def _plan(found: "Settings", listener: int, *, demo: bool) -> "Plan":
+    from zena.kit.embedded.config import ARCHIVING
     from zena.kit.supervisor.plan import Plan, Spec
 
     web_command, work_command = program("web", "--fd", str(listener)), program("queue", "work")
@@ -81,7 +83,7 @@ def _plan(found: "Settings", listener: int, *, demo: bool) -> "Plan":
         embedded=found.embedded,
         prepare=Spec("prepare", program("prepare", *(["--demo"] if demo else [])), ALL_ROLES),
         listener=listener,
-        server_options={"max_connections": str(_connections(found))},
+        server_options={"max_connections": str(_connections(found))} | (ARCHIVING if found.backup_wal else {}),
     )
 
 
@@ -127,8 +129,9 @@ def web(
     create_app, build_state = resolve(_hooks().create_app), resolve(_hooks().build_state)
     found = fit_settings(go_fd)
     listener = bind(found.host, found.port) if fd is None else adopt(fd)
-    app = create_app(build_state(found, worker=False))
-    serve_http(app, listener, on_ready=lambda: tell_ready(ready_fd))
+    state = build_state(found, worker=False)
+    on_stop = partial(resolve(stopping), state) if (stopping := _hooks().stopping) else None
+    serve_http(create_app(state), listener, on_ready=lambda: tell_ready(ready_fd), on_stop=on_stop)
 
 
 def prepare(

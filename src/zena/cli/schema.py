@@ -74,3 +74,9 @@ async def planned(found: "Settings", migrations: str) -> dict[str, Any]:
     steps = [] if there.is_current else scripts.iterate_revisions(there.head, there.current or "base")
     pending = [{"revision": step.revision, "what": step.doc} for step in steps]
     return {"current": there.current, "head": there.head, "pending": pending[::-1]}
+
+
+def statements(plan: dict[str, Any], migrations: str) -> list[dict[str, str]]:
+    """Return what a plan would send to the database, each statement with whom it keeps waiting (empty: nobody)."""
+    steps = resolve(f"{migrations.rpartition('.')[0]}.plan:steps")(plan["current"], plan["head"])
+    return [{"revision": s.revision, "sql": s.sql, "table": s.table, "lock": s.lock} for s in steps]

@@ -30,6 +30,11 @@ TTL = 60.0
 #: Figures are compared with those of a week ago, or up to a week earlier where no snapshot was taken that day.
 PERIOD = timedelta(days=7)
 
+#: Before the family's name in `tenant_head.versions`: how often an operator cleared it.
+CLEARED = "cleared:"
+#: What is kept of each family.
+NAMES = {"dashboard": ("all", "history"), "projects": ("all",), "tasks": ("all",), "team": ("all",)}
+
 KINDS: dict[str, Any] = {
     "dashboard": DashboardFigures,
     "projects": ProjectsFigures,
@@ -96,12 +101,21 @@ async def of_project(conn: Raw, scope: Scope, project_id: UUID) -> tuple[Kpis[Pr
     )
 
 
+def stored_name(family: str, name: str, versions: Versions) -> str:
+    """Return the name that goes into the key. Clearing a family by hand changes it: what lay there is not read again.
+
+    The version cannot be raised for that: it is the position of an event, and a later event would come to the same one.
+    """
+    cleared = versions.get(f"{CLEARED}{family}")
+    return f"{name}.{cleared}" if cleared else name
+
+
 async def _cached(scope: Scope, cache: Cache, place: tuple[str, str], versions: Versions, loader: Loader) -> Cached:
     family, name = place
     return await cache.get_or_load(
         tenant=scope.tenant,
         family=family,
-        name=name,
+        name=stored_name(family, name, versions),
         version=versions.get(family, 0),
         local_date=scope.today,
         ttl=TTL,

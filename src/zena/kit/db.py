@@ -11,10 +11,12 @@ from uuid import UUID, uuid4
 
 import asyncpg
 import msgspec
-from sqlalchemy import BigInteger, ForeignKeyConstraint, MetaData, Text
+from sqlalchemy import BigInteger, ForeignKeyConstraint, MetaData, Text, event
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DisconnectionError, InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TIMESTAMP
 
 from zena.kit.ids import new_id
@@ -97,6 +99,8 @@ class Database:
         self.engine: AsyncEngine = _engine(options, self.telemetry)
         self.sessions = async_sessionmaker(self.engine, expire_on_commit=False, autoflush=False)
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
+        self._generation = 0
+        event.listen(self.engine.sync_engine, "checkout", self._refuse_outdated)
 
     @property
     def pool(self) -> "asyncpg.Pool[asyncpg.Record]":
@@ -132,6 +136,16 @@ class Database:
         finally:
             await self.pool.release(connection)
 
+    async def renew(self) -> None:
+        """Use no connection again that is open now: the role's settings have changed. Those lent out end first."""
+        self._generation += 1
+        if self._pool is not None:
+            await self._pool.expire_connections()
+
+    def _refuse_outdated(self, _connection: Any, record: ConnectionPoolEntry, _proxy: Any) -> None:
+        if record.info.setdefault("generation", self._generation) != self._generation:
+            raise DisconnectionError("opened before the role's settings changed")
+
     async def stop(self) -> None:
         """Close both pools. A connection that is still lent after `pool_timeout` is cut off: nobody stops for ever."""
         if self._pool is not None:
@@ -144,7 +158,10 @@ class Database:
     async def direct(self) -> Raw:
         """Open a connection of its own for LISTEN and advisory locks; the caller closes it."""
         url = self.options.direct_url or self.options.url
-        connection = await asyncpg.connect(dsn=asyncpg_dsn(url), **self.options.connect_args())
+        args = self.options.connect_args()
+        if "server_settings" in args:
+            args["server_settings"]["application_name"] += "-direct"
+        connection = await asyncpg.connect(dsn=asyncpg_dsn(url), **args)
         await set_json_codecs(connection)
         return connection
 
@@ -186,12 +203,19 @@ def _engine(options: DatabaseOptions, telemetry: Telemetry) -> AsyncEngine:
         json_serializer=lambda value: msgspec.json.encode(value).decode(),
         json_deserializer=msgspec.json.decode,
     )
+    event.listen(engine.sync_engine, "checkout", _refuse_closed)
     measure_engine(engine, telemetry)
     return engine
 
 
 async def _leave_as_is(connection: Any) -> None:
     """Spare the round trip of RESET ALL: what we set is local to its transaction, and the pool ends those itself."""
+
+
+def _refuse_closed(connection: Any, *_: object) -> None:
+    """Have the pool replace what the server has closed meanwhile, so that no request pays for a restart before it."""
+    if connection.driver_connection.is_closed():
+        raise InvalidatePoolError
 
 
 async def set_json_codecs(connection: Any) -> None:

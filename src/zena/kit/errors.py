@@ -180,6 +180,15 @@ class Unavailable(Problem):
     status, code, title = 503, "SERVICE_UNAVAILABLE", N_("The service is not available just now")
 
 
+class Maintenance(Problem):
+    """An operator has switched changes off, or closed the installation; `retry_after` is in whole seconds."""
+
+    status, code, title = 503, "MAINTENANCE", N_("Zena is being looked after")
+
+    def __init__(self, detail: str | None = None, *, retry_after: int = 60) -> None:
+        super().__init__(detail, headers={"Retry-After": str(retry_after)})
+
+
 class StorageFull(Problem):
     """A disk under the database or the files is full; reading goes on."""
 

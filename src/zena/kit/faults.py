@@ -15,7 +15,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from zena.kit.db import PoolExhaustedError
-from zena.kit.errors import Conflict, Invalid, Problem, StorageFull, Unavailable
+from zena.kit.errors import Conflict, Invalid, Maintenance, Problem, StorageFull, Unavailable
+from zena.kit.i18n import N_
 
 FAULTS: Counter[str] = Counter()
 """How often each fault was seen since the process began."""
@@ -31,6 +32,8 @@ _AWAY: Final = _later(5, "The database cannot be reached just now. Try again sho
 _CROWDED: Final = _later(2, "All database connections are in use. Try again shortly.")
 _UNSTORABLE: Final = "A value cannot be stored. Check dates, numbers and special characters."
 
+_NO_CHANGES: Final = N_("Changes are switched off for the moment; reading works.")
+
 _BY_STATE: Final[dict[str, tuple[str, Callable[[], Problem]]]] = {
     "40001": ("serialization_failure", _BUSY),
     "40P01": ("deadlock", _BUSY),
@@ -45,7 +48,7 @@ _BY_STATE: Final[dict[str, tuple[str, Callable[[], Problem]]]] = {
     "53300": ("too_many_connections", _CROWDED),
     "53100": ("disk_full", StorageFull),
     "53200": ("out_of_memory", _AWAY),
-    "25006": ("read_only", _later(60, "Changes are switched off for the moment; reading works.", "READ_ONLY")),
+    "25006": ("read_only", lambda: Maintenance(_NO_CHANGES)),
     "23505": ("unique_violation", lambda: Conflict("This exists already.")),
     "23503": ("foreign_key_violation", lambda: Conflict("Something this needs is gone, or something else needs this.")),
     "23P01": ("exclusion_violation", lambda: Conflict("This overlaps with something that exists.")),

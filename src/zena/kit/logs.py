@@ -55,6 +55,7 @@ class _Dropping(QueueHandler):
     """Hands rendered lines to the writing thread, and counts those for which there is no room."""
 
     dropped = 0
+    writer: "_Writer | None" = None
 
     def enqueue(self, record: logging.LogRecord) -> None:
         try:
@@ -179,6 +180,8 @@ def _install(level: str, formatter: logging.Formatter, stream: TextIO) -> Callab
     root = logging.getLogger()
     for old in [handler for handler in root.handlers if isinstance(handler, _Dropping)]:
         root.removeHandler(old)
+        if old.writer is not None:
+            old.writer.stop()
     lines: queue.Queue[Any] = queue.Queue(_QUEUE_LINES)
     handler = _Dropping(lines)
     handler.setFormatter(formatter)
@@ -188,6 +191,7 @@ def _install(level: str, formatter: logging.Formatter, stream: TextIO) -> Callab
         logging.getLogger(name).setLevel(logging.WARNING)
     writer = _Writer(lines, logging.StreamHandler(stream))
     writer.start()
+    handler.writer = writer
 
     def stop() -> None:
         root.removeHandler(handler)

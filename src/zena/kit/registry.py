@@ -9,6 +9,7 @@ from uuid import UUID
 import msgspec
 from litestar.types import ControllerRouterHandler
 
+from zena.kit.checks import Check, StoredFiles
 from zena.kit.db import Raw
 from zena.kit.guard.rules import UploadPath
 from zena.kit.scope import Scope
@@ -68,11 +69,15 @@ class JobSpec:
 
 @dataclass(frozen=True, slots=True)
 class CronSpec:
-    """A job of the installation (no tenant), started once per tick over all workers. `schedule` is a cron line, UTC."""
+    """A job of the installation (no tenant), started once per tick over all workers.
+
+    `schedule` is a cron line, UTC; `timeout` in seconds.
+    """
 
     name: str
     schedule: str
     run: JobFunction
+    timeout: float = 900.0
 
 
 @dataclass(slots=True)
@@ -86,6 +91,8 @@ class Registry:
     nav: list[NavProvider] = field(default_factory=list)
     uploads: list[UploadPath] = field(default_factory=list)
     templates: list[Path] = field(default_factory=list)
+    checks: list[Check] = field(default_factory=list)
+    files: list[StoredFiles] = field(default_factory=list)
 
     def job(self, spec: JobSpec) -> None:
         """Add a job; two jobs of one name are a programming error."""

@@ -18,7 +18,6 @@ DATABASE = "zena"
 _OLDEST = {16: 160010, 17: 170006}
 _LEAST_MAJOR = 16
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
-_SCRIPT = Path(__file__).with_name("roles.sql")
 
 
 def bootstrap_sql(
@@ -30,7 +29,12 @@ def bootstrap_sql(
         variables["template"] = checked_name(template)
     variables |= {f"{role}_password": password for role, password in (passwords or {}).items()}
     head = "".join(f"\\set {name} {_quoted(value)}\n" for name, value in variables.items())
-    return head + _SCRIPT.read_text(encoding="utf-8")
+    return head + _read("roles.sql") + '\n\\connect :"database"\n\n' + _read("database.sql")
+
+
+def database_sql(database: str) -> str:
+    """Return the second half of the script: what a database has before the first table. For whoever may be ops."""
+    return f"\\set ON_ERROR_STOP on\n\\set database {checked_name(database)}\n" + _read("database.sql")
 
 
 def checked_name(name: str) -> str:
@@ -50,6 +54,10 @@ def why_too_old(version: int) -> str | None:
         found, wanted = f"{major}.{version % 10_000}", f"{major}.{oldest % 10_000}"
         return f"PostgreSQL {found} leaks statistics past row-level security; {wanted} or newer is needed"
     return None
+
+
+def _read(script: str) -> str:
+    return Path(__file__).with_name(script).read_text(encoding="utf-8")
 
 
 def _quoted(value: str) -> str:

@@ -19,6 +19,12 @@ SELECT format('CREATE ROLE %I LOGIN %s', name, attribute)
                ('zena_backup', 'BYPASSRLS')) AS wanted (name, attribute)
  WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = name) \gexec
 
+-- A backup is restored into a database of its own before it takes the place of the old one, or counts as a backup.
+ALTER ROLE zena_owner CREATEDB;
+-- Base backups need it; whoever is no superuser and has no REPLICATION cannot give it, and does without those.
+SELECT 'ALTER ROLE zena_backup REPLICATION'
+  FROM pg_catalog.pg_roles WHERE rolname = current_user AND (rolsuper OR rolreplication) \gexec
+
 -- The web only puts jobs into the queue. The worker's queue connections take this role on, which may read and end them.
 SELECT 'CREATE ROLE zena_queue NOLOGIN' WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'zena_queue') \gexec
 
@@ -58,33 +64,3 @@ ALTER ROLE zena_app SET idle_in_transaction_session_timeout = '60s';
 
 SELECT format('CREATE DATABASE %I OWNER zena_owner TEMPLATE %I ENCODING ''UTF8''', :'database', :'template')
  WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_database WHERE datname = :'database') \gexec
-
-\connect :"database"
-
-SET ROLE zena_owner;
-REVOKE ALL ON DATABASE :"database" FROM PUBLIC;
-GRANT CONNECT ON DATABASE :"database" TO zena_app, zena_ops, zena_ops_read, zena_backup;
-GRANT TEMPORARY, CREATE ON DATABASE :"database" TO zena_ops;
-RESET ROLE;
-
-ALTER SCHEMA public OWNER TO zena_owner;
-SELECT 'CREATE SCHEMA queue AUTHORIZATION zena_owner' WHERE to_regnamespace('queue') IS NULL \gexec
-SET ROLE zena_owner;
-REVOKE ALL ON SCHEMA public, queue FROM PUBLIC;
-GRANT USAGE ON SCHEMA public, queue TO zena_app, zena_ops, zena_ops_read, zena_backup;
--- The app role gets nothing by default: each migration grants what its tables need.
-ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
-ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO zena_ops;
-ALTER DEFAULT PRIVILEGES GRANT ALL ON SEQUENCES TO zena_ops;
-ALTER DEFAULT PRIVILEGES GRANT EXECUTE ON FUNCTIONS TO zena_ops;
-ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO zena_ops_read, zena_backup;
-ALTER DEFAULT PRIVILEGES GRANT SELECT ON SEQUENCES TO zena_ops_read, zena_backup;
-RESET ROLE;
-
--- Functions that may look before a tenant is known: owned by ops, reviewed one by one.
-SELECT 'CREATE SCHEMA gate AUTHORIZATION zena_ops' WHERE to_regnamespace('gate') IS NULL \gexec
-SET ROLE zena_ops;
-REVOKE ALL ON SCHEMA gate FROM PUBLIC;
-GRANT USAGE ON SCHEMA gate TO zena_app;
-ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
-RESET ROLE;

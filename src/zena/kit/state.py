@@ -1,7 +1,7 @@
 """What a process holds: made once by main.py, reached through `state_of(connection)`."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from litestar.connection import ASGIConnection
@@ -10,6 +10,7 @@ from zena.kit.cache import Cache
 from zena.kit.clock import Clock
 from zena.kit.db import Database
 from zena.kit.mail import Mailer
+from zena.kit.maintenance import Gate
 from zena.kit.pages import Cursors
 from zena.kit.ratelimit import Buckets
 from zena.kit.registry import Registry
@@ -40,6 +41,7 @@ class State:
     html: Renderer
     reading: Database | None = None  # measurements and statistics, as the ops_read role; None without its URL
     hub: "Hub | None" = None
+    gate: Gate = field(default_factory=Gate)
     describe: Callable[[], bytes] = bytes
     _described: bytes = b""
 

@@ -14,6 +14,7 @@ QuerySeen = Callable[[str, float], None]  # statement text with its placeholders
 JobSeen = Callable[[str, str, float, float], None]  # job name, outcome, seconds it ran, seconds it waited before
 CacheSeen = Callable[[str, str | None], None]  # family, reason of the miss (None: hit)
 WaitSeen = Callable[[float], None]  # seconds until a connection came free
+DeliverySeen = Callable[[float], None]  # seconds from an event until its listeners here were handed it
 
 
 @dataclass(slots=True)
@@ -25,6 +26,7 @@ class Telemetry:
     on_job: list[JobSeen] = field(default_factory=list)
     on_cache: list[CacheSeen] = field(default_factory=list)
     on_wait: list[WaitSeen] = field(default_factory=list)
+    on_delivery: list[DeliverySeen] = field(default_factory=list)
     failures: int = 0
 
     def request(self, route: str, method: str, status: int, seconds: float) -> None:
@@ -56,6 +58,10 @@ class Telemetry:
             if visit is not None:
                 visit.tally.waited += seconds
             self._tell(self.on_wait, seconds)
+
+    def delivered(self, seconds: float) -> None:
+        if self.on_delivery:
+            self._tell(self.on_delivery, seconds)
 
     def _tell(self, listeners: list[Any], *facts: Any) -> None:
         for listener in listeners:

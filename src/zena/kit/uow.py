@@ -13,7 +13,7 @@ from zena.kit.events import seal
 from zena.kit.scope import Identity, Scope
 
 _ENTER = text("SELECT set_config('app.tenant', :tenant, true), set_config('app.user', :user, true)")
-_READ_WRITE = text("SET TRANSACTION READ WRITE")
+READ_WRITE = text("SET TRANSACTION READ WRITE")
 
 
 @dataclass(slots=True)
@@ -61,7 +61,7 @@ async def ledger(db: Database) -> AsyncIterator[AsyncSession]:
     Only for sign-in throttling, denied attempts and the audit rows of remedies (decisions.md).
     """
     async with db.sessions() as session:
-        await session.execute(_READ_WRITE)
+        await session.execute(READ_WRITE)
         try:
             yield session
             await seal(session)

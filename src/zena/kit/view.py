@@ -59,6 +59,7 @@ class View:
     position: int | None = None
     look: frozenset[str] = frozenset()
     flash: str = ""
+    notice: str = ""  # what an operator tells everybody: maintenance
     identity: Identity | None = None
     actor: Scope | None = None
     refused: FormState | None = None

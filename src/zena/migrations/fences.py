@@ -44,5 +44,9 @@ def run_text(script: str) -> None:
     if op.get_context().as_sql:
         op.get_context().impl.static_output(script)
         return
-    driver: Any = op.get_bind().connection.dbapi_connection
+    bind = op.get_bind()
+    # The driver begins a transaction with the first statement it sees. What goes past it before that would be committed
+    # at once, and a migration that is killed before its number is written could never be run again.
+    bind.exec_driver_sql("SELECT 1")
+    driver: Any = bind.connection.dbapi_connection
     driver.run_async(lambda connection: connection.execute(script))

@@ -174,6 +174,27 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
     SELECT CASE WHEN count(*) = 1 THEN (array_agg(t.id))[1] END FROM tenant t
 $$;
 
+-- What the operators' console may know of each firm: its name and how much there is of what, nothing that stands in it.
+-- For the role that reads measurements alone: the application's own role must not list firms.
+CREATE OR REPLACE FUNCTION gate.firms_in_numbers()
+RETURNS TABLE (id uuid, name text, slug text, status text, members bigint, projects bigint, tasks bigint,
+               last_activity timestamptz)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
+    WITH people AS (SELECT m.tenant_id, count(*) AS many FROM membership m WHERE m.ended_at IS NULL GROUP BY 1),
+         plans AS (SELECT p.tenant_id, count(*) AS many FROM project p WHERE p.deleted_at IS NULL GROUP BY 1),
+         work AS (SELECT s.tenant_id, sum(s.backlog + s.in_progress + s.blocked + s.done + s.canceled)::bigint AS many
+                    FROM project_stats s GROUP BY 1)
+    SELECT t.id, t.name, t.slug, t.status, coalesce(people.many, 0), coalesce(plans.many, 0), coalesce(work.many, 0),
+           (SELECT e.at FROM tenant_head h JOIN event e ON e.tenant_id = h.tenant_id AND e.position = h.position
+             WHERE h.tenant_id = t.id)
+      FROM tenant t
+      LEFT JOIN people ON people.tenant_id = t.id
+      LEFT JOIN plans ON plans.tenant_id = t.id
+      LEFT JOIN work ON work.tenant_id = t.id
+$$;
+
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA gate FROM PUBLIC;
-GRANT USAGE ON SCHEMA gate TO zena_app;
+GRANT USAGE ON SCHEMA gate TO zena_app, zena_ops_read;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA gate TO zena_app;
+REVOKE ALL ON FUNCTION gate.firms_in_numbers() FROM zena_app;
+GRANT EXECUTE ON FUNCTION gate.firms_in_numbers() TO zena_ops_read;

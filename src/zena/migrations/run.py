@@ -13,7 +13,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, pool
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from zena.kit.db import asyncpg_dsn, sqlalchemy_url
+from zena.kit.db import asyncpg_dsn, set_json_codecs, sqlalchemy_url
 
 HERE = Path(__file__).parent
 #: One migration at a time over all machines; released when its connection closes.
@@ -55,14 +55,19 @@ async def upgrade(owner_url: str, ops_url: str) -> SchemaState:
 
     The app role may read afterwards which revision it stands on.
     """
+    from zena.operate.changes import note_revision  # noqa: PLC0415 - loads a slice; only migrations need that
+
     await _online(owner_url, _upgrade)
     connection = await asyncpg.connect(asyncpg_dsn(ops_url))
     try:
+        await set_json_codecs(connection)
         async with connection.transaction():
             await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK)
             await connection.execute((HERE / "gate.sql").read_text())
             await connection.execute("SET LOCAL ROLE zena_owner")
             await connection.execute("SELECT ops.make_partitions(14)")
+            await connection.execute("RESET ROLE")
+            await note_revision(connection)
     finally:
         await connection.close()
     return await state(owner_url)

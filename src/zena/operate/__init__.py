@@ -1,9 +1,14 @@
-"""Running the installation: health, measurements, service levels."""
+"""Running the installation: health, measurements, service levels, the operators' console."""
+
+from pathlib import Path
 
 from zena.kit.registry import Registry
-from zena.operate import api, health, jobs
+from zena.operate import api, console, health, jobs
+from zena.operate.console.desk import console_entry
 
 
 def register(registry: Registry) -> None:
-    registry.routes += [*health.ROUTES, *api.ROUTES]
+    registry.routes += [*health.ROUTES, *api.ROUTES, *console.ROUTES]
+    registry.templates.append(Path(__file__).parent / "templates")
+    registry.nav.append(console_entry)
     jobs.register(registry)

@@ -12,7 +12,7 @@ from zena.accounts.facade import Entered
 from zena.kit.access import public
 from zena.kit.errors import NotFound
 from zena.kit.state import state_of
-from zena.operate.door import check_operator, reading
+from zena.operate.door import check_operator, may_know, reading
 from zena.operate.metrics.prometheus import as_prometheus
 from zena.operate.metrics.report import report
 from zena.operate.metrics.requests import request_called
@@ -49,4 +49,22 @@ async def one_request(request: AnyRequest, visitor: Entered, request_id: FromPat
     return Response(msgspec.json.encode(found), media_type="application/json")
 
 
-ROUTES = [metrics, one_request]
+class LiveHealth(msgspec.Struct, omit_defaults=True):
+    """`ok` tells whether live connections are taken here; the numbers are for who may know."""
+
+    ok: bool
+    status: str
+    stats: dict[str, Any] | None = None
+
+
+@get("/api/v1/ws/health", opt=public())
+async def live_health(request: AnyRequest, visitor: Entered) -> Response[LiveHealth]:
+    """Answer 200 while this process takes live connections, else 503."""
+    hub = state_of(request).hub
+    answer = LiveHealth(hub is not None, "ok" if hub else "unavailable")
+    if hub is not None and may_know(request, visitor):
+        answer.stats = hub.stats()
+    return Response(answer, status_code=200 if hub else 503)
+
+
+ROUTES = [metrics, one_request, live_health]

@@ -1,7 +1,10 @@
 """What the installation does for itself on schedule, as zena_ops."""
 
+import asyncio
+import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from typing import Final
 
 import asyncpg
 
@@ -9,10 +12,22 @@ from zena.kit.db import Raw, asyncpg_dsn
 from zena.kit.logs import get_logger
 from zena.kit.queue import JobWork
 from zena.kit.registry import CronSpec, Registry
+from zena.operate.backup.base import keeps_log, make_base
+from zena.operate.backup.making import create
+from zena.operate.backup.refusal import NothingThere, Refused
+from zena.operate.backup.wal import seal
+from zena.operate.integrity import store
+from zena.operate.integrity.look import eyes, look
 from zena.operate.telemetry import rollup
-from zena.settings.model import Role
+from zena.settings import Role, load_backup_keys
+
+#: With the 30 s after which the server lays down its log at the latest, less than a minute is lost with the machine.
+_SEAL_EVERY = 20
 
 log = get_logger(__name__)
+
+#: A job may run for 15 minutes; the result must be stored within them.
+_LOOK_WITHIN: Final = 780.0
 
 
 @asynccontextmanager
@@ -49,6 +64,42 @@ async def keep_house(work: JobWork) -> None:
         await rollup.drop_old(conn, work.state.clock.now())
 
 
+async def integrity(work: JobWork) -> None:
+    if not _may(work):
+        return
+    async with eyes(work.state) as seen:
+        report = await look(seen, within=_LOOK_WITHIN)
+        await store.keep(seen.conn, report, "nightly")
+        await store.drop_old(seen.conn, work.state.clock.now())
+    log.log(logging.INFO if report.ok else logging.ERROR, "integrity", **report.in_short())
+
+
+async def back_up(work: JobWork) -> None:
+    with suppress(NothingThere):
+        await create(work.state.settings, work.state.clock.now())
+
+
+async def back_up_server(work: JobWork) -> None:
+    if keeps_log(work.state.settings):
+        await make_base(work.state.settings, work.state.clock.now())
+
+
+async def keep_log(work: JobWork) -> None:
+    """Seal what the server lays down, for one minute."""
+    settings = work.state.settings
+    if not keeps_log(settings):
+        return
+    ring = load_backup_keys(settings, make=True)
+    for _ in range(60 // _SEAL_EVERY):
+        with suppress(Refused):  # another worker does it
+            await asyncio.to_thread(seal, settings, ring)
+        await asyncio.sleep(_SEAL_EVERY)
+
+
 def register(registry: Registry) -> None:
     registry.crons["operate.rollup"] = CronSpec("operate.rollup", "* * * * *", roll_up)
     registry.crons["operate.house"] = CronSpec("operate.house", "23 * * * *", keep_house)
+    registry.crons["operate.integrity"] = CronSpec("operate.integrity", "41 19 * * *", integrity)
+    registry.crons["operate.backup"] = CronSpec("operate.backup", "41 1 * * *", back_up, timeout=6 * 3600.0)
+    registry.crons["operate.base"] = CronSpec("operate.base", "11 3 * * *", back_up_server, timeout=6 * 3600.0)
+    registry.crons["operate.log"] = CronSpec("operate.log", "* * * * *", keep_log)

@@ -1,6 +1,6 @@
 """Every setting of the installation, typed and checked at start. A leaf: it imports nothing of ours."""
 
-from zena.settings.keys import Key, KeyRing, load_keys
+from zena.settings.keys import Key, KeyRing, add_keys, load_backup_keys, load_keys
 from zena.settings.load import load_settings
 from zena.settings.model import Environment, Role, Settings
 from zena.settings.problems import Problem, SettingsError
@@ -13,6 +13,8 @@ __all__ = [
     "Role",
     "Settings",
     "SettingsError",
+    "add_keys",
+    "load_backup_keys",
     "load_keys",
     "load_settings",
 ]

@@ -22,6 +22,7 @@ _SIZE = 32
 #: 32 random bytes have some 30 different values; fewer than this never happens by chance.
 _LEAST_DISTINCT = 16
 _VARIABLE = "ZENA_KEY_FILE"
+_BACKUP_VARIABLE = "ZENA_BACKUP_KEY_FILE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,40 +50,26 @@ class KeyRing:
 
 def load_keys(settings: Settings) -> KeyRing:
     """Read the key ring, making it (0600) at the very first start. SettingsError if it cannot be trusted."""
+    return _load(settings.keys_path, _VARIABLE, make=True)
+
+
+def load_backup_keys(settings: Settings, *, make: bool) -> KeyRing:
+    """Read the ring that seals backups. SettingsError if it cannot be trusted, or is not there and not to be made."""
+    return _load(settings.backup_key_path, _BACKUP_VARIABLE, make=make)
+
+
+def add_keys(settings: Settings, found: str) -> None:
+    """Add the keys of another ring behind our own, so that what they sealed opens again; a lost ring comes back whole.
+
+    SettingsError if it is no ring.
+    """
     path = settings.keys_path
-    try:
-        if not path.exists():
-            _create(path)
-        return _read(path)
-    except OSError as error:
-        raise SettingsError([_unusable(path, error.strerror or str(error))]) from error
-
-
-def ring_problems(path: Path) -> list[Problem]:
-    """Return why the ring at this place cannot be trusted, or could not be made there. Makes nothing."""
-    try:
-        if path.exists():
-            _read(path)
-            return []
-    except SettingsError as error:
-        return list(error.problems)
-    except OSError as error:
-        return [_unusable(path, error.strerror or str(error))]
-    why = why_not_writable(path.parent)
-    return [_unusable(path, f"its directory {why}")] if why else []
-
-
-def _unusable(path: Path, reason: str) -> Problem:
-    return Problem(_VARIABLE, f"{path} ({reason})", "a readable key ring")
-
-
-def _read(path: Path) -> KeyRing:
-    if path.stat().st_mode & 0o077:
-        raise SettingsError([Problem(_VARIABLE, f"{path}, readable by others", f"chmod 600 {path}")])
-    try:
-        return _parse(path, path.read_text(encoding="ascii").splitlines())
-    except UnicodeDecodeError as error:
-        raise SettingsError([_unusable(path, "it is not text")]) from error
+    _parse(path, _VARIABLE, found.splitlines())
+    present = path.read_text(encoding="ascii") if path.exists() else ""
+    there = present.splitlines()
+    missing = [line for line in found.splitlines() if line.strip() and line not in there]
+    if missing:
+        _write(path, "\n".join([*there, *missing]) + "\n").replace(path)
 
 
 def new_line() -> str:
@@ -92,16 +79,44 @@ def new_line() -> str:
     )
 
 
+def ring_problems(path: Path) -> list[Problem]:
+    """Return why the ring at this place cannot be trusted, or could not be made there. Makes nothing."""
+    try:
+        if path.exists():
+            _read(path, _VARIABLE)
+            return []
+    except SettingsError as error:
+        return list(error.problems)
+    except OSError as error:
+        return [_unusable(path, _VARIABLE, error.strerror or str(error))]
+    why = why_not_writable(path.parent)
+    return [_unusable(path, _VARIABLE, f"its directory {why}")] if why else []
+
+
+def _load(path: Path, variable: str, *, make: bool) -> KeyRing:
+    try:
+        if make and not path.exists():
+            _create(path)
+        return _read(path, variable)
+    except OSError as error:
+        raise SettingsError([_unusable(path, variable, error.strerror or str(error))]) from error
+
+
+def _read(path: Path, variable: str) -> KeyRing:
+    if path.stat().st_mode & 0o077:
+        raise SettingsError([Problem(variable, f"{path}, readable by others", f"chmod 600 {path}")])
+    try:
+        return _parse(path, variable, path.read_text(encoding="ascii").splitlines())
+    except UnicodeDecodeError as error:
+        raise SettingsError([_unusable(path, variable, "it is not text")]) from error
+
+
+def _unusable(path: Path, variable: str, reason: str) -> Problem:
+    return Problem(variable, f"{path} ({reason})", "a readable key ring")
+
+
 def _create(path: Path) -> None:
-    if not path.parent.is_dir():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.parent.chmod(0o711)  # the embedded database's own user must pass through
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="ascii") as stream:
-        stream.write(new_line())
-        stream.flush()
-        os.fsync(stream.fileno())
+    draft = _write(path, new_line())
     try:
         os.link(draft, path)  # unlike rename, fails where another process was first: one ring for all
     except FileExistsError:
@@ -110,7 +125,21 @@ def _create(path: Path) -> None:
         draft.unlink()
 
 
-def _parse(path: Path, lines: list[str]) -> KeyRing:
+def _write(path: Path, text: str) -> Path:
+    """Write a file of ours beside its final place and return it."""
+    if not path.parent.is_dir():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.chmod(0o711)  # the embedded database's own user must pass through
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="ascii") as stream:
+        stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())
+    return draft
+
+
+def _parse(path: Path, variable: str, lines: list[str]) -> KeyRing:
     keys: dict[str, Key] = {}
     problems: list[Problem] = []
     for number, line in enumerate(lines, start=1):
@@ -120,13 +149,13 @@ def _parse(path: Path, lines: list[str]) -> KeyRing:
         name, _, encoded = line.strip().partition(" ")
         secret = _decode(encoded)
         if secret is None or name in keys:
-            problems.append(Problem(_VARIABLE, where, "`id base64`, with 32 bytes and an id of its own"))
+            problems.append(Problem(variable, where, "`id base64`, with 32 bytes and an id of its own"))
         elif len(set(secret)) < _LEAST_DISTINCT:
-            problems.append(Problem(_VARIABLE, where, "random bytes; `openssl rand -base64 32` makes some"))
+            problems.append(Problem(variable, where, "random bytes; `openssl rand -base64 32` makes some"))
         else:
             keys[name] = Key(name, secret)
     if not keys and not problems:
-        problems.append(Problem(_VARIABLE, f"{path}, without a key", "at least one line `id base64`"))
+        problems.append(Problem(variable, f"{path}, without a key", "at least one line `id base64`"))
     if problems:
         raise SettingsError(problems)
     return KeyRing(next(iter(keys.values())), keys)

@@ -43,6 +43,18 @@ class Settings(BaseSettings):
         None, description="Ring of secret keys, made at first start. Default: DATA_DIR/secret.key."
     )
 
+    backup_dir: Path | None = Field(
+        None, description="Where backups are kept; another disk is better. Default: DATA_DIR/backups."
+    )
+    backup_key_file: Path | None = Field(
+        None, description="Ring of keys that seal backups; keep a copy elsewhere. Default: DATA_DIR/backup.key."
+    )
+    backup_wal: bool = Field(
+        False,  # noqa: FBT003 - pydantic's default
+        description="Keep every change of the embedded database between backups too, to go back to any moment.",
+    )
+    backup_keep: Count = Field(14, description="Backups kept; the oldest are removed after a new one.")
+
     host: str = Field("127.0.0.1", min_length=1, description="Address the server listens on.")
     port: int = Field(8000, ge=0, le=65535, description="Port the server listens on; 0 takes a free one.")
     public_url: PageUrl = Field("", description="Address in people's browsers. Default: http://localhost:PORT.")
@@ -135,6 +147,18 @@ class Settings(BaseSettings):
     @property
     def keys_path(self) -> Path:
         return self.key_file or self.data_dir / "secret.key"
+
+    @property
+    def files_path(self) -> Path:
+        return self.data_dir / "files"
+
+    @property
+    def backups_path(self) -> Path:
+        return self.backup_dir or self.data_dir / "backups"
+
+    @property
+    def backup_key_path(self) -> Path:
+        return self.backup_key_file or self.data_dir / "backup.key"
 
     @property
     def public_host(self) -> str:

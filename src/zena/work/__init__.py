@@ -4,7 +4,7 @@ from pathlib import Path
 
 from zena.kit.guard.rules import MIB, UploadPath
 from zena.kit.registry import Registry
-from zena.work import api, web
+from zena.work import api, checks, web
 from zena.work.channels import ProjectsChannel, TasksChannel
 from zena.work.web import navigation
 
@@ -18,6 +18,8 @@ def register(registry: Registry) -> None:
     registry.templates.append(_HERE / "templates")
     registry.channels["tasks"] = TasksChannel()
     registry.channels["projects"] = ProjectsChannel()
+    registry.checks += checks.CHECKS
+    registry.files.append(checks.FILES)
     registry.nav.append(navigation.entries)
     for path in ("/api/v1/app/projects/*/imports", "/projects/*/imports"):
         registry.uploads.append(UploadPath(path, _IMPORT_LIMIT))

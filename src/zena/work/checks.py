@@ -4,18 +4,11 @@ Every statement takes the tenant as $1 and runs inside that tenant. Integrity re
 counters, repairs it with `RECOUNT`.
 """
 
-from dataclasses import dataclass
 from typing import Final
 
+from zena.kit.checks import Check, Repair, StoredFiles
+
 _OPEN: Final = "t.status IN ('backlog', 'in_progress', 'blocked')"
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """A name and what breaks it; the first column names the object."""
-
-    name: str
-    sql: str
 
 
 _STATS: Final = f"""
@@ -104,24 +97,13 @@ SELECT t.id FROM task t JOIN project p ON p.tenant_id = t.tenant_id AND p.id = t
  WHERE t.tenant_id = $1 AND t.held_by_project AND t.deleted_at IS NULL
    AND (t.status <> 'blocked' OR p.status <> 'on_hold')"""
 
-CHECKS: Final = (
-    Check("project_stats", _differs("project_stats", "project_id", _STATS_COLUMNS, _STATS, "false")),
-    Check("project_due_stats", _differs("project_due_stats", "due_on, project_id", "open", _DUES, "open = 0")),
-    Check(
-        "project_day_stats",
-        _differs("project_day_stats", "day, project_id", "created, done", _DAYS, "created = 0 AND done = 0"),
-    ),
-    Check("assignee_stats", _differs("assignee_stats", "member_id", "open", _PEOPLE, "open = 0")),
-    Check("project_counter", _COUNTER),
-    Check("task_progress", _PROGRESS),
-    Check("task_parent", _PARENT),
-    Check("task_links", _LINKS),
-    Check("held_tasks", _HELD),
-)
-
 #: What makes the counters of a tenant true again, in this order. The first makes every writer of its tasks wait.
 RECOUNT: Final = (
     "SELECT id FROM project WHERE tenant_id = $1 ORDER BY id FOR NO KEY UPDATE",
+    (
+        "INSERT INTO project_stats (tenant_id, project_id) SELECT tenant_id, id FROM project WHERE tenant_id = $1"
+        " ON CONFLICT DO NOTHING"
+    ),
     (
         f"UPDATE project_stats s SET ({_STATS_COLUMNS}) = (SELECT {_STATS_COLUMNS} FROM ({_STATS}) n"  # noqa: S608 - constants
         " WHERE n.project_id = s.project_id) WHERE s.tenant_id = $1"
@@ -135,4 +117,46 @@ RECOUNT: Final = (
         f"INSERT INTO assignee_stats AS s (tenant_id, member_id, open) SELECT $1, x.* FROM ({_PEOPLE}) x"  # noqa: S608 - our own names; values are bound
         " ON CONFLICT (tenant_id, member_id) DO UPDATE SET open = excluded.open"
     ),
+)
+_RECOUNT: Final = Repair(
+    "recount",
+    lock=RECOUNT[0],
+    tables=("project_stats", "project_due_stats", "project_day_stats", "assignee_stats"),
+    statements=RECOUNT[1:],
+)
+#: Numbers are given out once: the counter is only ever raised.
+_RENUMBER: Final = Repair(
+    "renumber",
+    lock=RECOUNT[0],
+    tables=("project_counter",),
+    statements=(
+        (
+            "INSERT INTO project_counter AS c (tenant_id, project_id, last_number)"
+            " SELECT p.tenant_id, p.id, coalesce(max(t.number), 0) FROM project p"
+            " LEFT JOIN task t ON t.tenant_id = p.tenant_id AND t.project_id = p.id WHERE p.tenant_id = $1"
+            " GROUP BY p.tenant_id, p.id ON CONFLICT (tenant_id, project_id)"
+            " DO UPDATE SET last_number = greatest(c.last_number, excluded.last_number)"
+        ),
+    ),
+)
+
+CHECKS: Final = (
+    Check("project_stats", _differs("project_stats", "project_id", _STATS_COLUMNS, _STATS, "false"), _RECOUNT),
+    Check(
+        "project_due_stats", _differs("project_due_stats", "due_on, project_id", "open", _DUES, "open = 0"), _RECOUNT
+    ),
+    Check(
+        "project_day_stats",
+        _differs("project_day_stats", "day, project_id", "created, done", _DAYS, "created = 0 AND done = 0"),
+        _RECOUNT,
+    ),
+    Check("assignee_stats", _differs("assignee_stats", "member_id", "open", _PEOPLE, "open = 0"), _RECOUNT),
+    Check("project_counter", _COUNTER, _RENUMBER),
+    Check("task_progress", _PROGRESS),
+    Check("task_parent", _PARENT),
+    Check("task_links", _LINKS),
+    Check("held_tasks", _HELD),
+)
+FILES: Final = StoredFiles(
+    "import_run", "SELECT id, file_key AS key, size, sha256 FROM import_run WHERE tenant_id = $1 ORDER BY id"
 )

@@ -162,6 +162,14 @@ class CommentEdited(TaskEvent, frozen=True, kw_only=True):
     comment: UUID
 
 
+@event("comment.pinned")
+class CommentPinned(TaskEvent, frozen=True, kw_only=True):
+    """Somebody put a comment at the head of the talk, or (`pinned` false) took it from there."""
+
+    comment: UUID
+    pinned: bool
+
+
 @event("comment.deleted")
 class CommentDeleted(TaskEvent, frozen=True, kw_only=True):
     comment: UUID

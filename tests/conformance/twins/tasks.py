@@ -62,6 +62,13 @@ _TALK_AND_LINKS = [
         by="pm",
         bad=(both(body=" "),),
     ),
+    Twin(
+        "POST /tasks/{task_id}/comments/{comment_id}/pin",
+        "PUT /api/v1/app/comments/{comment_id}/pin",
+        {"pinned": "on"},
+        {"pinned": True},
+        by="pm",
+    ),
     Twin("POST /tasks/{task_id}/comments/{comment_id}/trash", "DELETE /api/v1/app/comments/{comment_id}", by="pm"),
     Twin(
         "POST /tasks/{task_id}/dependencies",

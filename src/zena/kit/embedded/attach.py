@@ -6,8 +6,9 @@ from contextlib import contextmanager
 from pydantic import SecretStr
 
 from zena.kit.embedded.cluster import EmbeddedPostgres
+from zena.kit.embedded.config import ARCHIVING
 from zena.kit.embedded.running import urls_of_running
-from zena.kit.embedded.urls import ClusterUrls, EmbeddedError
+from zena.kit.embedded.urls import AlreadyRunning, ClusterUrls, EmbeddedError
 from zena.kit.roles import ROLES
 from zena.settings import Settings
 
@@ -25,12 +26,19 @@ def attach(settings: Settings) -> Settings:
 @contextmanager
 def attached(settings: Settings) -> Iterator[Settings]:
     """As `attach`, but start the embedded server for the duration if none runs. Call from the main thread."""
-    if not settings.embedded or urls_of_running(settings.data_dir) is not None:
-        yield attach(settings)
+    if not settings.embedded:
+        yield settings
         return
-    server = EmbeddedPostgres(settings.data_dir)
+    server = EmbeddedPostgres(settings.data_dir, options=ARCHIVING if settings.backup_wal else None)
     try:
-        yield with_urls(settings, server.start())
+        urls = server.start()
+    except AlreadyRunning:
+        # Held, so it is there to stay: a server that answers and is held by nobody is about to end.
+        urls = None
+        if urls_of_running(settings.data_dir) is None:
+            raise
+    try:
+        yield attach(settings) if urls is None else with_urls(settings, urls)
     finally:
         server.stop()
 

@@ -94,7 +94,8 @@ class EmbeddedPostgres:
         durable = self._options.get("fsync") != "off"
         initdb.make_cluster(there, binaries, hold.account, password=password, durable=durable)
         place.own(there.logs, hold.account)
-        config.write(there.config, major=self.major, logs=there.logs, options=self._options)
+        place.own(there.wal, hold.account)
+        config.write(there.config, major=self.major, logs=there.logs, wal=there.wal, options=self._options)
         self._process = self._launch(hold, binaries)
         running.write_state(
             self.data_dir,
@@ -173,7 +174,7 @@ class EmbeddedPostgres:
         """End the server: politely, then by force. Safe to call at any time; the data directory is free afterwards."""
         if self._process is not None:
             process, self._process = self._process, None
-            orphans.end(process.pid, lambda: process.poll() is not None)
+            orphans.end(process.pid, self._held().place.cluster, lambda: process.poll() is not None)
             running.forget_state(self.data_dir)
         if self._hold is not None:
             hold, self._hold = self._hold, None

@@ -1,5 +1,9 @@
 """The server's configuration, written anew at each start. What an operator changes by ALTER SYSTEM wins over it."""
 
+import os
+import re
+import shlex
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -26,6 +30,7 @@ max_wal_size = 1GB
 min_wal_size = 80MB
 wal_compression = on
 max_wal_senders = 4
+archive_timeout = 30s
 password_encryption = scram-sha-256
 timezone = 'UTC'
 log_timezone = 'UTC'
@@ -49,18 +54,30 @@ log_error_verbosity = terse
 """
 _FROM_18 = "io_method = sync\n"
 _WITH_IO_METHOD = 18
+#: After a crash the server makes sure that all it has is on disk: file by file, which takes seconds, or by one call.
+_SYNC_AT_ONCE = "recovery_init_sync_method = syncfs\n"
+#: Since when Linux tells of write errors in that call.
+_SYNC_IS_HONEST = (5, 8)
 _HBA = """\
 # type  database  user  address       method
 local   all       all                 scram-sha-256
 host    all       all   127.0.0.1/32  scram-sha-256
 host    all       all   ::1/128       scram-sha-256
+# zena_backup takes base backups; the role is the only one of ours that may.
+local   replication  zena_backup  scram-sha-256
 """
 
 
-def write(directory: Path, *, major: int, logs: Path, options: Mapping[str, str]) -> None:
+#: Server settings that make it hand every finished piece of its log to the directory `wal` beside the cluster.
+ARCHIVING = {"archive_mode": "on"}
+
+
+def write(directory: Path, *, major: int, logs: Path, wal: Path, options: Mapping[str, str]) -> None:
     """Write postgresql.conf and pg_hba.conf, readable by the server's user, writable by ours only."""
     lines = _COMMON + f"log_directory = {_quoted(logs)}\nhba_file = {_quoted(directory / 'pg_hba.conf')}\n"
     lines += _FROM_18 if major >= _WITH_IO_METHOD else ""
+    lines += f"archive_command = {_quoted(_archive_command(wal))}\n"
+    lines += _SYNC_AT_ONCE if _syncs_at_once(sys.platform, os.uname().release) else ""
     lines += "".join(f"{name} = {_quoted(value)}\n" for name, value in options.items())
     directory.mkdir(exist_ok=True)
     directory.chmod(0o755)
@@ -68,6 +85,17 @@ def write(directory: Path, *, major: int, logs: Path, options: Mapping[str, str]
         path = directory / name
         path.write_text(text, encoding="utf-8")
         path.chmod(0o644)
+
+
+def _archive_command(wal: Path) -> str:
+    """Return the command that lays one file into `wal`, whole or not at all; once more is no error."""
+    there, draft = (shlex.quote(str(wal / name).replace("%", "%%")).replace("%%f", "%f") for name in ("%f", ".%f"))
+    return f"cmp -s %p {there} || (cp %p {draft} && sync {draft} && mv {draft} {there})"
+
+
+def _syncs_at_once(platform: str, release: str) -> bool:
+    version = tuple(int(part) for part in re.findall(r"\d+", release)[:2])
+    return platform == "linux" and version >= _SYNC_IS_HONEST
 
 
 def _quoted(value: Path | str) -> str:

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from zena.kit.embedded.account import Account
@@ -20,9 +21,10 @@ def make_cluster(place: Place, binaries: Binaries, account: Account | None, *, p
     """Make the cluster unless it is there: complete under its name, or not at all."""
     if (place.cluster / "PG_VERSION").is_file():
         return
-    draft = place.draft
+    for old in place.drafts:
+        shutil.rmtree(old, ignore_errors=True)
+    draft = place.new_draft()
     secret = place.base / f".{place.major}-password"
-    shutil.rmtree(draft, ignore_errors=True)
     secret.unlink(missing_ok=True)
     own(draft, account)
     secret.touch(mode=0o600)
@@ -30,18 +32,20 @@ def make_cluster(place: Place, binaries: Binaries, account: Account | None, *, p
         secret.write_text(password, encoding="ascii")
         if account is not None:
             account.give(secret)
-        _run(place, binaries, account, secret=secret, durable=durable)
+        options = [f"--pwfile={secret}", *([] if durable else ["--no-sync"])]
+        _run(draft, _locales(place.major), binaries, account, options)
     finally:
         secret.unlink(missing_ok=True)
     draft.rename(place.cluster)
 
 
-def _run(place: Place, binaries: Binaries, account: Account | None, *, secret: Path, durable: bool) -> None:
-    draft = place.draft
-    options = ["-D", str(draft), "-U", SUPERUSER, f"--pwfile={secret}", "--auth=scram-sha-256"]
-    options += ["--encoding=UTF8", "--data-checksums", "--no-instructions", *([] if durable else ["--no-sync"])]
+def _run(
+    draft: Path, locales: list[list[str]], binaries: Binaries, account: Account | None, more: Sequence[str]
+) -> None:
+    options = ["-D", str(draft), "-U", SUPERUSER, "--auth=scram-sha-256", *more]
+    options += ["--encoding=UTF8", "--data-checksums", "--no-instructions"]
     refusal = ""
-    for locale in _locales(place.major):
+    for locale in locales:
         command = as_account(account, [binaries.tool("initdb"), *options, *locale])
         done = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT, check=False, cwd="/")  # noqa: S603 - our own binaries
         if done.returncode == 0:

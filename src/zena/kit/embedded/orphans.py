@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,12 @@ from zena.kit.embedded.urls import EmbeddedError
 _POLL = 0.02
 #: Seconds for a fast shutdown (rolls back, writes a checkpoint), then for an immediate one.
 _FAST, _IMMEDIATE = 30.0, 5.0
+#: Seconds after which a fast shutdown has to write its checkpoint.
+_SETTLING = 2.0
 _STATUS_LINE = 7
+#: Where global/pg_control says what the server does, in all versions, and the words of DBState for a shutdown.
+_STATE = slice(16, 20)
+_SHUT_DOWN, _SHUTTING_DOWN = 1, 3
 
 
 def status(cluster: Path) -> tuple[int, str] | None:
@@ -31,10 +37,21 @@ def end_orphan(cluster: Path) -> None:
         return
     pid, _ = found
     if serves(pid, cluster):
-        end(pid, lambda: not serves(pid, cluster))
+        end(pid, cluster, lambda: not serves(pid, cluster))
+        _wait_until_reaped(pid, cluster)
     elif alive(pid):
         # After a reboot the number may be another program's, and PostgreSQL would refuse to start for its sake.
         (cluster / "postmaster.pid").unlink(missing_ok=True)
+
+
+def _wait_until_reaped(pid: int, cluster: Path) -> None:
+    """Wait for the number of a server that left its lock file to become free, or PostgreSQL would refuse to start.
+
+    The file itself must stay: it leads to the memory that parts of the dead server may still hold.
+    """
+    deadline = time.monotonic() + _IMMEDIATE
+    while alive(pid) and status(cluster) is not None and time.monotonic() < deadline:
+        time.sleep(_POLL)
 
 
 def alive(pid: int) -> bool:
@@ -62,7 +79,7 @@ def serves(pid: int, cluster: Path) -> bool:
     return os.fsencode(cluster) in command and Path(os.fsdecode(command[0])).name == "postgres"
 
 
-def end(pid: int, gone: Callable[[], bool]) -> None:
+def end(pid: int, cluster: Path, gone: Callable[[], bool]) -> None:
     """Stop a postmaster: fast, then immediate, then by kill. EmbeddedError if it survives that."""
     for number, patience in ((signal.SIGINT, _FAST), (signal.SIGQUIT, _IMMEDIATE), (signal.SIGKILL, _IMMEDIATE)):
         if gone():
@@ -71,9 +88,24 @@ def end(pid: int, gone: Callable[[], bool]) -> None:
             os.kill(pid, number)
         except ProcessLookupError:
             return
-        deadline = time.monotonic() + patience
-        while time.monotonic() < deadline:
+        began = time.monotonic()
+        while time.monotonic() < began + patience:
             if gone():
                 return
+            if number == signal.SIGINT and time.monotonic() > began + _SETTLING and not _is_shutting_down(cluster):
+                break
             time.sleep(_POLL)
     raise EmbeddedError(f"process {pid}, a leftover of the embedded database, cannot be ended")
+
+
+def _is_shutting_down(cluster: Path) -> bool:
+    """Tell whether a server writes its last checkpoint.
+
+    One that was told to stop when a part of it had crashed and the recovery had not begun waits for ever: nobody tells
+    its checkpointer (PostgreSQL 18.4). It has nothing to write down, and its next start recovers.
+    """
+    try:
+        with (cluster / "global" / "pg_control").open("rb") as stream:
+            return int.from_bytes(stream.read(_STATE.stop)[_STATE], sys.byteorder) in {_SHUT_DOWN, _SHUTTING_DOWN}
+    except OSError:
+        return False

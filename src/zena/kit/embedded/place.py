@@ -6,6 +6,8 @@ import secrets
 import shutil
 import stat
 import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -32,9 +34,16 @@ class Place:
         return self.base / str(self.major)
 
     @property
-    def draft(self) -> Path:
-        """Where a new cluster grows until it is complete."""
-        return self.base / f"{self.major}-draft"
+    def drafts(self) -> Iterator[Path]:
+        """Where clusters grew that never became complete."""
+        return self.base.glob(f"{self.major}-draft-*")
+
+    def new_draft(self) -> Path:
+        """Return where a new cluster may grow. No name is used twice.
+
+        The initdb of a start that was killed still runs for a moment, and then removes what it finds under its own.
+        """
+        return self.base / f"{self.major}-draft-{secrets.token_hex(4)}"
 
     @property
     def config(self) -> Path:
@@ -43,6 +52,11 @@ class Place:
     @property
     def logs(self) -> Path:
         return self.base / "log"
+
+    @property
+    def wal(self) -> Path:
+        """Where the server lays finished pieces of its log, if it is told to."""
+        return self.base / "wal"
 
     @property
     def startup_log(self) -> Path:
@@ -79,7 +93,12 @@ def _shelter_name(base: Path) -> str:
     """Return the name kept in the data directory: it moves along, and a new data directory gets a new cluster."""
     note = base / "shelter"
     if not note.exists():
-        note.write_text(secrets.token_hex(6), encoding="ascii")
+        draft = note.with_name(f".{note.name}-{secrets.token_hex(4)}")
+        draft.write_text(secrets.token_hex(6), encoding="ascii")
+        # Whole or not at all, and the first of two starts wins: an empty name would be everybody's shelter.
+        with suppress(FileExistsError):
+            note.hardlink_to(draft)
+        draft.unlink()
     return note.read_text(encoding="ascii")
 
 

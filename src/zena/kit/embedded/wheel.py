@@ -1,6 +1,6 @@
 """The PostgreSQL binaries that pip installed. The wheel's own launcher is never imported."""
 
-import os
+import secrets
 import shutil
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -47,12 +47,17 @@ def reachable(binaries: Binaries, account: Account | None, shelter: Path) -> Bin
     target = shelter / f"{binaries.root.name}-{mark.st_size}-{int(mark.st_mtime)}"
     copied = target / binaries.root.relative_to(_site(binaries.root))
     if not target.exists():
-        draft = target.with_name(f".{target.name}-{os.getpid()}")
-        shutil.rmtree(draft, ignore_errors=True)
+        draft = target.with_name(f".{target.name}-{secrets.token_hex(4)}")
         for part in filter(Path.exists, _parts(binaries.root)):
             _copy(part, draft / part.relative_to(_site(binaries.root)))
         _open_to_all(draft)
-        draft.rename(target)
+        try:
+            draft.rename(target)
+        except OSError:
+            # Another start was quicker; what it copied is as good.
+            shutil.rmtree(draft, ignore_errors=True)
+            if not copied.exists():
+                raise
     return Binaries(copied)
 
 

@@ -60,6 +60,7 @@ def view_of(request: AnyRequest, source: Source) -> View:
         position=_position(source),
         look=_look(request, identity),
         flash=unquote(request.cookies.get(FLASH_COOKIE, ""))[:300],
+        notice=state.gate.notice,
         identity=identity,
         actor=actor,
     )

@@ -1,15 +1,10 @@
 """What operators do with the queue, on a raw connection as zena_ops or in the worker's role."""
 
-from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from pgqueuer.types import JobId
-
 from zena.kit.db import Raw
-from zena.kit.queue.enqueue import job_queries
-from zena.kit.queue.payload import unpack_arguments
-from zena.kit.queue.schema import WAKE
+from zena.kit.queue.failures import readable_arguments
 from zena.kit.queue.work import JobWork
 from zena.kit.registry import CronSpec
 
@@ -19,16 +14,6 @@ LOG_KEPT = timedelta(days=7)
 _SIZES = """
 SELECT entrypoint, status::text, count(*) AS jobs, extract(epoch FROM now() - min(created))::float AS oldest_seconds
 FROM queue.pgqueuer GROUP BY entrypoint, status ORDER BY entrypoint, status
-"""
-
-_FAILED = """
-SELECT job.id, job.entrypoint, job.headers ->> 'tenant' AS tenant, job.created, job.updated AS failed_at,
-       last.traceback ->> 'exception_type' AS error, last.traceback ->> 'exception_message' AS message
-FROM queue.pgqueuer AS job
-LEFT JOIN LATERAL (
-  SELECT traceback FROM queue.pgqueuer_log AS log
-  WHERE log.job_id = job.id AND log.status = 'failed' ORDER BY log.created DESC, log.id DESC LIMIT 1) AS last ON true
-WHERE job.status = 'failed' ORDER BY job.updated DESC LIMIT $1
 """
 
 _SHOW = """
@@ -64,25 +49,14 @@ async def sizes(connection: Raw) -> list[dict[str, Any]]:
     return [dict(row) for row in await connection.fetch(_SIZES)]
 
 
-async def failed(connection: Raw, limit: int = 100) -> list[dict[str, Any]]:
-    """Return the held jobs, last failure first, each with its last error."""
-    return [dict(row) for row in await connection.fetch(_FAILED, limit)]
-
-
 async def show(connection: Raw, job_id: int) -> dict[str, Any] | None:
-    """Return one job with its arguments and history; None when it is neither queued nor logged."""
+    """Return one job with its arguments (without secrets) and history; None when it is neither queued nor logged."""
     row = await connection.fetchrow(_SHOW, job_id)
     history = [dict(entry) for entry in await connection.fetch(_HISTORY, job_id)]
     if row is None:
         return {"id": job_id, "history": history} if history else None
     job = dict(row)
-    return job | {"arguments": unpack_arguments(job.pop("payload")), "history": history}
-
-
-async def retry(connection: Raw, ids: Sequence[int]) -> None:
-    """Queue held jobs again, with all their attempts; others are left alone."""
-    await job_queries(connection).requeue_jobs([JobId(job_id) for job_id in ids])
-    await connection.execute(WAKE)
+    return job | {"arguments": readable_arguments(job.pop("payload")), "history": history}
 
 
 async def pause(connection: Raw, name: str, reason: str) -> None:
@@ -90,9 +64,9 @@ async def pause(connection: Raw, name: str, reason: str) -> None:
     await connection.execute(_PAUSE, name, reason)
 
 
-async def resume(connection: Raw, name: str) -> None:
-    """Undo `pause`."""
-    await connection.execute("DELETE FROM queue.paused WHERE entrypoint = $1", name)
+async def resume(connection: Raw, name: str) -> bool:
+    """Undo `pause`; tell whether it was paused."""
+    return _count(await connection.execute("DELETE FROM queue.paused WHERE entrypoint = $1", name)) > 0
 
 
 async def trim(connection: Raw, kept: timedelta = LOG_KEPT) -> int:

@@ -14,6 +14,7 @@ from pgqueuer.models import Schedule
 
 from zena.kit.logs import get_logger
 from zena.kit.queue.enqueue import insert_jobs
+from zena.kit.queue.queries import WorkerQueries
 from zena.kit.registry import CronSpec, JobSpec
 
 log = get_logger(__name__)
@@ -24,20 +25,21 @@ ON CONFLICT (name) DO UPDATE SET slot = excluded.slot WHERE cron.slot < excluded
 RETURNING true
 """
 
-#: Attempts and time limit of what a schedule starts.
+#: Attempts of what a schedule starts.
 _ATTEMPTS = 5
-_TIMEOUT = 900.0
 
 
 def cron_job(cron: CronSpec) -> JobSpec:
     """Return the job that a tick of this schedule queues."""
-    return JobSpec(cron.name, cron.run, attempts=_ATTEMPTS, timeout=_TIMEOUT)
+    return JobSpec(cron.name, cron.run, attempts=_ATTEMPTS, timeout=cron.timeout)
 
 
-def schedule_crons(queuer: PgQueuer, pool: "asyncpg.Pool[asyncpg.Record]", crons: list[CronSpec]) -> None:
-    """Let this worker take part in firing the schedules."""
+def schedule_crons(
+    queuer: PgQueuer, pool: "asyncpg.Pool[asyncpg.Record]", crons: list[CronSpec], queries: WorkerQueries
+) -> None:
+    """Let this worker take part in firing the schedules, except while it takes no jobs."""
     for cron in crons:
-        queuer.schedule(cron.name, cron.schedule)(_tick(pool, cron))
+        queuer.schedule(cron.name, cron.schedule)(_tick(pool, cron, queries))
 
 
 def slot_of(schedule: str, now: datetime) -> datetime:
@@ -55,8 +57,12 @@ async def fire(pool: "asyncpg.Pool[asyncpg.Record]", cron: CronSpec, slot: datet
     return bool(claimed)
 
 
-def _tick(pool: "asyncpg.Pool[asyncpg.Record]", cron: CronSpec) -> Callable[[Schedule], Awaitable[None]]:
+def _tick(
+    pool: "asyncpg.Pool[asyncpg.Record]", cron: CronSpec, queries: WorkerQueries
+) -> Callable[[Schedule], Awaitable[None]]:
     async def tick(_: Schedule) -> None:
+        if queries.closed():
+            return
         # The machine's clock, as pgqueuer reckons the next run by it; the slot must be cut on the same ruler.
         slot = slot_of(cron.schedule, datetime.now(UTC))
         if await fire(pool, cron, slot):

@@ -12,6 +12,8 @@ from pgqueuer.core.executors import AbstractEntrypointExecutor, EntrypointExecut
 from pgqueuer.errors import RetryRequested
 from pgqueuer.models import Context, Job
 
+from zena.kit.errors import Maintenance
+from zena.kit.faults import classify_fault
 from zena.kit.queue.enqueue import TENANT_HEADER
 from zena.kit.queue.payload import unpack_arguments
 from zena.kit.queue.queries import WorkerQueries
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 _FIRST_DELAY = 1.0
 _LONGEST_DELAY = 600.0
+_AFTER_MAINTENANCE = timedelta(seconds=5)
 
 
 @dataclass
@@ -61,6 +64,9 @@ class JobExecutor(AbstractEntrypointExecutor):
         except RejectJob:
             raise
         except Exception as error:
+            if isinstance(classify_fault(error), Maintenance):
+                self.queries.postponed.add(job.id)  # no failure of its own
+                raise RetryRequested(_AFTER_MAINTENANCE, "changes are switched off") from error
             if work.is_last:
                 raise
             raise RetryRequested(retry_delay(work.attempt), f"{type(error).__name__}: {error}") from error

@@ -1,5 +1,6 @@
 """pgqueuer's queries with what it lacks: pausing jobs by name, counting crashes, postponing, surviving outages."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -46,17 +47,23 @@ SELECT id, 'queued', entrypoint, priority FROM postponed
 
 @dataclass
 class WorkerQueries(Queries):
-    """The queries of one worker. `picks` says how often a job just taken was started since it was last queued."""
+    """The queries of one worker. `picks` says how often a job just taken was started since it was last queued.
+
+    No job is taken while `closed()`.
+    """
 
     paused: frozenset[str] = frozenset()
+    closed: Callable[[], bool] = lambda: False
+    was_closed: bool = False
     picks: dict[int, int] = field(default_factory=dict)
     postponed: set[int] = field(default_factory=set)
 
     async def refresh_paused(self) -> None:
-        """Read which jobs an operator has paused; look at the queue at once when one was resumed."""
+        """Read which jobs an operator has paused; look at the queue at once when one was resumed, or all."""
         rows = await self.driver.fetch("SELECT entrypoint FROM queue.paused")
         before, self.paused = self.paused, frozenset(str(row["entrypoint"]) for row in rows)
-        if before - self.paused:
+        was_closed, self.was_closed = self.was_closed, self.closed()
+        if before - self.paused or (was_closed and not self.was_closed):
             await self.driver.execute(WAKE)
 
     async def dequeue(
@@ -68,7 +75,7 @@ class WorkerQueries(Queries):
         heartbeat_timeout: timedelta,
     ) -> list[Job]:
         running = {name: limit for name, limit in entrypoints.items() if name not in self.paused}
-        if not running:
+        if not running or self.closed():
             return []
         jobs = await super().dequeue(batch_size, running, queue_manager_id, global_concurrency_limit, heartbeat_timeout)
         if jobs:
@@ -97,7 +104,7 @@ class WorkerQueries(Queries):
             log.warning("retry not stored, the job's heartbeat will lapse", job=job.id, job_name=job.entrypoint)
 
     def _running(self, entrypoints: list[QueueEntrypoint]) -> list[QueueEntrypoint]:
-        return [name for name in entrypoints if name not in self.paused]
+        return [] if self.closed() else [name for name in entrypoints if name not in self.paused]
 
     async def _count_picks(self, jobs: list[Job]) -> None:
         rows = await self.driver.fetch(_PICKS, [job.id for job in jobs])

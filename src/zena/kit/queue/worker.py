@@ -22,6 +22,7 @@ from zena.kit.queue.crons import cron_job, schedule_crons
 from zena.kit.queue.enqueue import query_builders
 from zena.kit.queue.executor import executor_for
 from zena.kit.queue.queries import CONNECTION_ERRORS, WorkerQueries
+from zena.kit.queue.restart import RestartWatch
 from zena.kit.queue.schema import CHANNEL, WORKER_ROLE
 from zena.kit.registry import Registry
 
@@ -35,7 +36,7 @@ HEARTBEAT_TIMEOUT = timedelta(seconds=10)
 #: Longest time between two looks at the queue when no notification arrives.
 DEQUEUE_TIMEOUT = timedelta(seconds=5)
 
-_REFRESH_PAUSED = 2.0
+_REFRESH_WISHES = 2.0
 _LONGEST_PAUSE = 15.0
 _CLOSING = 5.0
 
@@ -45,13 +46,13 @@ async def run_worker(
 ) -> None:
     """Work until `stop` is set, then let running jobs end. Reconnects with backoff when the database goes away.
 
-    Jobs still running `grace` seconds after `stop` go back to the queue.
+    Jobs still running `grace` seconds after `stop` go back to the queue. A restart that is asked for sets `stop`.
     """
-    pause = 0.5
+    pause, restarts = 0.5, RestartWatch()
     while not stop.is_set():
         try:
             async with _pool(state.db) as pool:
-                await _Worker(state, registry, pool).run(stop, concurrency, grace)
+                await _Worker(state, registry, pool, restarts).run(stop, concurrency, grace)
                 pause = 0.5
         except (*CONNECTION_ERRORS, PgqException) as error:
             log.warning("worker lost the database", error=type(error).__name__, again_in=pause)
@@ -77,7 +78,12 @@ async def _pool(db: Database) -> "AsyncIterator[asyncpg.Pool[asyncpg.Record]]":
         max_size=4,
         command_timeout=30,
         timeout=5,
-        server_settings={"role": WORKER_ROLE, "application_name": "zena-queue", "timezone": "UTC"},
+        server_settings={
+            "role": WORKER_ROLE,
+            "application_name": "zena-queue",
+            "timezone": "UTC",
+            "default_transaction_read_only": "off",  # what runs when changes are switched off may end and be noted
+        },
     )
     try:
         yield pool
@@ -103,9 +109,12 @@ class _Manager(QueueManager):
 class _Worker:
     """One connected life of the worker."""
 
-    def __init__(self, state: "State", registry: Registry, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
+    def __init__(
+        self, state: "State", registry: Registry, pool: "asyncpg.Pool[asyncpg.Record]", restarts: RestartWatch
+    ) -> None:
+        self.restarts = restarts
         driver = AsyncpgPoolDriver(pool)
-        self.queries = WorkerQueries(driver, **query_builders())
+        self.queries = WorkerQueries(driver, **query_builders(), closed=lambda: not state.gate.is_up)
         self.queuer = PgQueuer(driver, channel=Channel(CHANNEL), queries=self.queries)
         self.queuer.qm = _Manager(self.queries, Channel(CHANNEL))
         self.queuer.qm.shutdown = self.queuer.shutdown
@@ -113,11 +122,13 @@ class _Worker:
         slots = asyncio.Semaphore(state.db.options.pool_size)
         for spec in (*registry.jobs.values(), *map(cron_job, crons)):
             self.queuer.qm.register_executor(spec.name, executor_for(state, spec, self.queries, slots))
-        schedule_crons(self.queuer, pool, crons)
+        schedule_crons(self.queuer, pool, crons, self.queries)
 
     async def run(self, stop: asyncio.Event, concurrency: int, grace: float) -> None:
         """Work until `stop`; raises what broke the connection."""
         await self.queries.refresh_paused()
+        if await self.restarts.is_asked(self.queries.driver):
+            stop.set()
         batch = max(1, concurrency // 2)
         running = asyncio.create_task(
             self.queuer.run(
@@ -128,7 +139,7 @@ class _Worker:
                 heartbeat_timeout=HEARTBEAT_TIMEOUT,
             )
         )
-        watching = [asyncio.create_task(self._stop_with(stop)), asyncio.create_task(self._follow_paused())]
+        watching = [asyncio.create_task(self._stop_with(stop)), asyncio.create_task(self._follow_wishes(stop))]
         try:
             await self._until_done(running, stop, grace)
         finally:
@@ -153,10 +164,14 @@ class _Worker:
         await stop.wait()
         self.queuer.shutdown.set()
 
-    async def _follow_paused(self) -> None:
+    async def _follow_wishes(self, stop: asyncio.Event) -> None:
         while True:
-            await asyncio.sleep(_REFRESH_PAUSED)
+            await asyncio.sleep(_REFRESH_WISHES)
             try:
                 await self.queries.refresh_paused()
+                if await self.restarts.is_asked(self.queries.driver):
+                    log.info("asked to restart: running jobs end, no new ones begin")
+                    stop.set()
+                    return
             except CONNECTION_ERRORS as error:
-                log.warning("paused jobs not read", error=type(error).__name__)
+                log.warning("pauses and restarts not read", error=type(error).__name__)

@@ -27,12 +27,16 @@ log = get_logger(__name__)
 TRY_AGAIN_LATER: Final = 1013
 _GOING_AWAY: Final = 1001
 
+#: Longest time for the last words to sockets when the process stops.
+_FAREWELL: Final = 1.0
+#: Longest time for the hub's own tasks to end; a connection that is given back to a hanging database takes some.
+_STOPPING: Final = 3.0
 #: A reader that makes no room in its mailbox for this long during a replay is given up.
 _STALLED: Final = 30.0
 
 
 class LimitReachedError(Exception):
-    """One connection too many."""
+    """One connection too many, or too late."""
 
 
 class Hub(Hall):
@@ -44,8 +48,11 @@ class Hub(Hall):
         super().__init__(db, registry, doorman, limits or Limits())
         self.clock = clock
         self.strangers = 0
+        self.is_closed = False
+        self.closing: set[asyncio.Task[None]] = set()
+        self._leaving = False
         self.watch = Watch(self)
-        self.tail = Tail(self, self.watch)
+        self.tail = Tail(self, self.watch, clock)
         self._present: Counter[UUID | tuple[UUID, UUID | None]] = Counter()
         self._meters: dict[UUID, Meter] = {}
         self._tasks: list[asyncio.Task[None]] = []
@@ -53,18 +60,37 @@ class Hub(Hall):
     async def start(self) -> None:
         self._tasks = [asyncio.create_task(self.tail.run()), asyncio.create_task(self.watch.run())]
 
-    async def stop(self) -> None:
-        """Tell everybody to come again elsewhere, and stop."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+    async def farewell(self) -> None:
+        """Let nobody in any more and tell everybody to come again elsewhere; return when they have been told."""
+        self._leaving = True
         for member in list(self.members):
             member.end(_GOING_AWAY, "restarting")
+        if self.closing:
+            await asyncio.wait(self.closing, timeout=_FAREWELL)
+
+    async def stop(self) -> None:
+        """Stop reading and watching; whoever is still here is told first."""
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=_STOPPING)
+        await self.farewell()
         await self.tail.stop()
+
+    def close(self, *, closed: bool) -> None:
+        """Send everybody away until it is opened again; they are told to come back later."""
+        self.is_closed = closed
+        if closed:
+            for member in list(self.members):
+                member.end(TRY_AGAIN_LATER, "maintenance")
 
     def join(self, member: Member) -> None:
         """Count a listener in, or raise LimitReachedError."""
+        if self.is_closed:
+            raise LimitReachedError("Closed for maintenance.")
         scope = member.entrant.scope
+        if self._leaving:
+            raise LimitReachedError("This server is about to stop. Come again.")
         if self._present[scope.tenant] >= self.limits.connections_per_tenant:
             raise LimitReachedError("This firm has too many live connections.")
         if self._present[scope.tenant, scope.user] >= self.limits.connections_per_user:
@@ -140,6 +166,7 @@ class Hub(Hall):
             "unauthenticated": self.strangers,
             "tenants": len(self.feeds),
             "subscriptions": sum(len(member.subscriptions) for member in self.members),
+            "hears_the_bell": self.tail.hears,
             "counts": dict(self.counts),
         }
 

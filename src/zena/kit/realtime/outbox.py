@@ -70,6 +70,10 @@ class Bell:
         self._rung = asyncio.Event()
         self._connection: Raw | None = None
 
+    @property
+    def is_heard(self) -> bool:
+        return self._connection is not None and not self._connection.is_closed()
+
     def ring(self) -> None:
         self._rung.set()
 
@@ -85,7 +89,7 @@ class Bell:
 
         Where that is not possible (no direct way past a pooler), polling has to do.
         """
-        if self._connection is not None and not self._connection.is_closed():
+        if self.is_heard:
             return
         try:
             self._connection = await self._db.direct()

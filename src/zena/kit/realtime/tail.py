@@ -1,8 +1,10 @@
 """Reads the outbox as it grows, for the tenants that have listeners in this process."""
 
 import asyncio
+from datetime import datetime
 from typing import Final
 
+from zena.kit.clock import Clock
 from zena.kit.logs import get_logger
 from zena.kit.realtime.feed import Feed
 from zena.kit.realtime.hall import Hall
@@ -27,10 +29,16 @@ ACCESS_EVENTS: Final = ("access.", "membership.", "token.", "tenant.")
 class Tail:
     """One loop per process, woken by the database's bell and in any case each second."""
 
-    def __init__(self, hall: Hall, watch: Watch) -> None:
+    def __init__(self, hall: Hall, watch: Watch, clock: Clock) -> None:
         self._hall = hall
         self._watch = watch
+        self._clock = clock
         self._bell = Bell(hall.outbox.db)
+
+    @property
+    def hears(self) -> bool:
+        """Whether the database can wake us; otherwise, and while nobody listens here, it is polled."""
+        return self._bell.is_heard
 
     def ring(self) -> None:
         """Look at once: somebody new listens."""
@@ -78,8 +86,13 @@ class Tail:
                     feed.epoch += 1
                     await self._watch.look_after(feed.members)
                 feed.hand_out(row)
+                self._note_age(row)
                 await asyncio.sleep(0)  # lets the mailboxes drain: a bulk change is no reason to call a reader slow
             self._hall.counts["events"] += len(rows)
+
+    def _note_age(self, row: EventRow) -> None:
+        age = (self._clock.now() - datetime.fromisoformat(row.at)).total_seconds()
+        self._hall.outbox.db.telemetry.delivered(max(0.0, age))
 
     def _concerns_access(self, row: EventRow) -> bool:
         if row.type.startswith(ACCESS_EVENTS):

@@ -44,8 +44,6 @@ _STRIKES: Final = 20
 #: What an attempt on another tenant weighs among them.
 _PROBING: Final = 4
 
-_closing: set[asyncio.Task[None]] = set()
-
 
 class Closed(Exception):  # noqa: N818 - what the socket is
     """The conversation is over; `code` tells the peer why, None when it is the peer who left."""
@@ -61,7 +59,7 @@ class Closed(Exception):  # noqa: N818 - what the socket is
 async def ws_handler(socket: Socket) -> None:
     """The live connection. The guard has checked the Origin; who it is, the first frame must say."""
     hub: Hub | None = socket.app.state.zena.hub
-    if hub is None or hub.strangers >= hub.limits.strangers:
+    if hub is None or hub.is_closed or hub.strangers >= hub.limits.strangers:
         await socket.close(TRY_AGAIN_LATER)
         return
     await socket.accept()
@@ -215,8 +213,8 @@ class Conversation:
             self._hub.leave(member)
             member.mailbox.close()
             task = asyncio.create_task(self._close(code, reason, None))
-            _closing.add(task)
-            task.add_done_callback(_closing.discard)
+            self._hub.closing.add(task)
+            task.add_done_callback(self._hub.closing.discard)
 
     async def _close(self, code: int | None, reason: str, last: str | None) -> None:
         """Send the last frame and the close frame, to a peer that may not be reading."""

@@ -14,6 +14,9 @@ RAW_LIMIT = URL_LIMIT + 2 * HEAD_LIMIT
 HEAD_TIMEOUT = 10.0
 BODY_TIMEOUT = 30.0
 
+#: Seconds that a connection without a request stays open when the process drains: what is on its way is answered.
+LINGER = 1.0
+
 _TOO_LONG = {414: b"HTTP/1.1 414 URI Too Long\r\n", 431: b"HTTP/1.1 431 Request Header Fields Too Large\r\n"}
 
 
@@ -25,6 +28,7 @@ class LimitedProtocol(HttpToolsProtocol):
     _raw = 0
     _fields = 0
     _refused = False
+    _draining = False
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
@@ -63,6 +67,8 @@ class LimitedProtocol(HttpToolsProtocol):
             self._in_head, self._raw = False, 0
             self._expect(BODY_TIMEOUT)
             super().on_headers_complete()
+            if self._draining and self.cycle is not None:
+                self.cycle.keep_alive = False
 
     def on_body(self, body: bytes) -> None:
         if not self._refused:
@@ -78,6 +84,15 @@ class LimitedProtocol(HttpToolsProtocol):
     def handle_websocket_upgrade(self) -> None:
         self._expect(None)
         super().handle_websocket_upgrade()
+
+    def shutdown(self) -> None:
+        """Answer what is under way or about to arrive, each with `connection: close`, and end."""
+        self._draining = True
+        busy = bool(self.cycle) and not self.cycle.response_complete
+        if busy:
+            super().shutdown()
+        else:
+            self.loop.call_later(LINGER, super().shutdown)
 
     def _expect(self, seconds: float | None) -> None:
         if self._clock is not None:

@@ -4,9 +4,9 @@ import resource
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeAlias
 
 import uvicorn
 
@@ -15,6 +15,7 @@ from zena.kit.serving.protocol import LimitedProtocol
 
 #: Seconds for running requests to end after SIGTERM; the supervisor waits a little longer.
 GRACE = 20
+OnStop: TypeAlias = Callable[[], Awaitable[None]]
 _SPARE_FILES = 256
 _MOST_CONNECTIONS = 12_000
 
@@ -22,14 +23,22 @@ _MOST_CONNECTIONS = 12_000
 class _Server(uvicorn.Server):
     """Tells when it takes requests, and ends with status 0 after draining: uvicorn would die of the signal."""
 
-    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None], on_stop: OnStop | None) -> None:
         super().__init__(config)
         self._on_ready = on_ready
+        self._on_stop = on_stop
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
             self._on_ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        try:
+            if self._on_stop is not None:
+                await self._on_stop()
+        finally:
+            await super().shutdown(sockets)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -41,9 +50,12 @@ class _Server(uvicorn.Server):
                 signal.signal(number, handler)
 
 
-def serve(app: Any, listener: socket.socket, *, on_ready: Callable[[], None]) -> None:
-    """Serve until SIGTERM or SIGINT, then let running requests end. Returns when all is closed."""
-    server = _Server(server_config(app, connections=_raise_file_limit()), on_ready)
+def serve(app: Any, listener: socket.socket, *, on_ready: Callable[[], None], on_stop: OnStop | None = None) -> None:
+    """Serve until SIGTERM or SIGINT, then let running requests end. Returns when all is closed.
+
+    `on_stop` is awaited first: what would never end by itself, such as a stream, has to be ended by whoever began it.
+    """
+    server = _Server(server_config(app, connections=_raise_file_limit()), on_ready, on_stop)
     try:
         server.run(sockets=[listener])
     except SystemExit:

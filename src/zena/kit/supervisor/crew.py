@@ -12,6 +12,8 @@ from zena.kit.supervisor.voice import tell
 
 #: Failures in a row, before anything ever worked, after which starting is given up.
 _TRIES = 3
+#: Seconds after which a successor that does not take work is given up.
+_START = 60.0
 
 
 @dataclass(slots=True)
@@ -36,6 +38,7 @@ class Crew:
         self._to_replace: deque[_Post] = deque()
         self._stopping = False
         self.hopeless: int | None = None
+        self.refused = ""
 
     @property
     def serves(self) -> bool:
@@ -59,9 +62,24 @@ class Crew:
             self._look(post)
         self._continue_replacing()
 
-    def replace_all(self) -> None:
-        """Start a successor for each process in turn; the old one drains when the new one takes work."""
-        self._to_replace.extend(post for post in self._posts if post not in self._to_replace)
+    @property
+    def replacing(self) -> bool:
+        """Whether a successor is still to come, or a predecessor to go."""
+        return bool(self._to_replace or self._leaving)
+
+    @property
+    def pids(self) -> dict[str, int]:
+        """The process at each post that has one."""
+        return {post.spec.name: post.child.process.pid for post in self._posts if post.child is not None}
+
+    def replace(self, kind: str | None = None) -> None:
+        """Start a successor for each process (of a kind) in turn; the old one drains when the new one takes work.
+
+        `refused` names the post whose successor did not start; the others then stay as they are.
+        """
+        self.refused = ""
+        wanted = [post for post in self._posts if kind in {None, post.spec.kind}]
+        self._to_replace.extend(post for post in wanted if post not in self._to_replace)
 
     def stop(self) -> None:
         """Ask everybody to drain, and start nobody any more."""
@@ -97,7 +115,9 @@ class Crew:
             post.failures += 1
             post.retry_at = time.monotonic() + pause_after(post.failures)
             tell(f"{post.spec.name} cannot be started: {error.strerror}")
-            self._to_replace.clear()
+            if self._to_replace:
+                self.refused = post.spec.name
+                self._to_replace.clear()
             return None
 
     def _after_death(self, post: _Post, ended: Child, status: int) -> None:
@@ -120,7 +140,10 @@ class Crew:
             tell(f"the new {post.spec.name} did not start; the old one stays")
             post.next.close()
             post.next = None
+            self.refused = post.spec.name
             self._to_replace.clear()
+        elif not post.next.ready and time.monotonic() - post.next.started > _START:
+            post.next.kill()
         elif post.next.ready:
             old, post.child, post.next = post.child, post.next, None
             post.failures = 0

@@ -4,9 +4,10 @@ import json
 import os
 import signal
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 _PATIENCE = 5.0
 _POLL = 0.05
@@ -37,11 +38,11 @@ def born(pid: int) -> int | None:
         return None
 
 
-def write(path: Path, url: str, children: Iterable[int]) -> None:
-    """Note who runs, for `clear` of the next start and for people."""
+def write(path: Path, url: str, children: Iterable[int], more: Mapping[str, Any]) -> None:
+    """Note who runs, for `clear` of the next start and for commands; `more` is what the latter want to know."""
     marks = [[pid, born(pid) or 0] for pid in children]
     draft = path.with_name(f".{path.name}.{os.getpid()}")
-    state = {"pid": os.getpid(), "born": born(os.getpid()) or 0, "url": url, "children": marks}
+    state = {"pid": os.getpid(), "born": born(os.getpid()) or 0, "url": url, "children": marks, **more}
     draft.write_text(json.dumps(state), encoding="utf-8")
     draft.replace(path)
 
@@ -61,6 +62,16 @@ def clear(path: Path) -> str | None:
         _end([mark for mark in orphans if mark.born and mark.alive], number)
     path.unlink(missing_ok=True)
     return None
+
+
+def supervisor(path: Path) -> int | None:
+    """Return the process id of the supervisor that wrote a note, if it still runs."""
+    try:
+        state = json.loads(path.read_text(encoding="utf-8"))
+        mark = Mark(int(state["pid"]), int(state["born"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return mark.pid if mark.alive else None
 
 
 def _end(marks: list[Mark], number: signal.Signals) -> None:

@@ -29,6 +29,11 @@ class Spec:
     grace: float = 25.0
     late: bool = False
 
+    @property
+    def kind(self) -> str:
+        """What it does, whatever its number: web-2 is a web."""
+        return self.name.rpartition("-")[0]
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:

@@ -7,10 +7,11 @@ import subprocess
 import time
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from zena.kit.embedded import AlreadyRunning, EmbeddedError, EmbeddedPostgres
 from zena.kit.exits import Exit
-from zena.kit.supervisor import leftovers
+from zena.kit.supervisor import leftovers, wish
 from zena.kit.supervisor.child import Child, pause_after
 from zena.kit.supervisor.crew import Crew
 from zena.kit.supervisor.plan import Plan, Spec, environment
@@ -29,7 +30,8 @@ class _Stopped(BaseException):
 class Supervisor:
     """Runs one plan. `run` returns the exit status of the whole.
 
-    SIGTERM, SIGINT and SIGHUP drain and stop, a second one stops at once; SIGUSR1 replaces the processes one by one.
+    SIGTERM, SIGINT and SIGHUP drain and stop, a second one stops at once; SIGUSR1 replaces the processes one by one,
+    those of one kind where a wish waits beside the note (wish.py).
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -43,7 +45,8 @@ class Supervisor:
         self._in_long_call = False
         self._preparation = Preparation()
         self._announced = False
-        self._noted: list[int] | None = None
+        self._noted: tuple[list[int], dict[str, Any]] | None = None
+        self._restart: dict[str, str] = {}
         self._replace = False
         self._wake, self._waker = os.pipe()
 
@@ -80,8 +83,7 @@ class Supervisor:
         while not self._stop_signals:
             self._keep_database()
             if self._replace:
-                self._replace = False
-                self._crew.replace_all()
+                self._begin_replacing()
             self._crew.tick()
             failed = self._preparation.look() or self._crew.hopeless
             if failed is not None:
@@ -90,6 +92,17 @@ class Supervisor:
             self._announce()
             self._sleep()
         return Exit.OK
+
+    def _begin_replacing(self) -> None:
+        """Replace what the waiting wish names, everything where none waits."""
+        self._replace = False
+        wanted = wish.take(self._plan.state_file)
+        self._crew.replace(wanted.kind if wanted else None)
+        self._restart = {"id": wanted.id if wanted else "", "kind": wanted.kind if wanted else "", "state": "running"}
+
+    def _follow_replacing(self) -> None:
+        if self._restart.get("state") == "running" and not self._crew.replacing:
+            self._restart |= {"state": "failed" if self._crew.refused else "done", "refused": self._crew.refused}
 
     def _keep_database(self) -> None:
         """Start the database again if it died; the processes wait for it by themselves."""
@@ -102,7 +115,7 @@ class Supervisor:
             self._database_failures = 0
             if urls != self._urls:
                 self._urls = urls
-                self._crew.replace_all()
+                self._crew.replace()
         except _DATABASE_TROUBLE as error:
             self._database_failures += 1
             self._database_retry_at = time.monotonic() + pause_after(self._database_failures)
@@ -114,14 +127,17 @@ class Supervisor:
         return Child(spec, environment(spec, os.environ, self._urls), inherited, gate=self._preparation.gate)
 
     def _note(self) -> None:
-        """Write down who runs, for the next start after a kill."""
+        """Write down who runs, for the next start after a kill, and how a wish fares, for who waits for it."""
+        self._follow_replacing()
         pids = sorted(child.process.pid for child in self._crew.children)
-        if pids != self._noted:
-            self._noted = pids
-            try:
-                leftovers.write(self._plan.state_file, self._plan.url, pids)
-            except OSError as error:
-                tell(f"{self._plan.state_file} cannot be written: {error.strerror}")
+        told: dict[str, Any] = {"crew": self._crew.pids, "restart": dict(self._restart)}
+        if self._noted == (pids, told):
+            return
+        self._noted = pids, told
+        try:
+            leftovers.write(self._plan.state_file, self._plan.url, pids, told)
+        except OSError as error:
+            tell(f"{self._plan.state_file} cannot be written: {error.strerror}")
 
     def _announce(self) -> None:
         if not self._announced and self._preparation.done and self._crew.serves:

@@ -5,12 +5,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from zena.cli import ask_as, say
+from zena.cli import ask_as, say, settings
 from zena.kit.clock import SystemClock
 from zena.settings import Role
 
 if TYPE_CHECKING:
     from zena.kit.db import Raw
+
+#: A backup is made each night; one that is older than this was missed.
+_LATE = 26 * 3600
 
 app = typer.Typer(invoke_without_command=True, add_completion=False)
 
@@ -23,10 +26,12 @@ def status(minutes: Annotated[int, typer.Option(min=1, max=60, help="How far to 
     """
     now = SystemClock().now()
     found = ask_as(Role.OPS, lambda conn: _read(conn, now, timedelta(minutes=minutes)))
+    found["backup"] = _backup(now)
     say(found, "\n".join(_lines(found)))
 
 
 async def _read(conn: "Raw", now: datetime, window: timedelta) -> dict[str, Any]:
+    from zena.operate.integrity.store import last
     from zena.operate.metrics.report import report
     from zena.operate.telemetry.rollup import count_objectives
 
@@ -36,7 +41,27 @@ async def _read(conn: "Raw", now: datetime, window: timedelta) -> dict[str, Any]
         " (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend') AS connections,"
         " current_setting('max_connections')::int AS most"
     )
-    return await report(conn, now, window) | {"server": dict(server)}
+    log = await conn.fetchrow(
+        "SELECT extract(epoch FROM now() - last_archived_time)::float8 AS age, failed_count AS failed,"
+        " last_failed_time > last_archived_time AS failing FROM pg_stat_archiver"
+        " WHERE current_setting('archive_mode') = 'on'"
+    )
+    return await report(conn, now, window) | {
+        "server": dict(server),
+        "integrity": await last(conn),
+        "log": dict(log) if log else None,
+    }
+
+
+def _backup(now: datetime) -> dict[str, Any] | None:
+    """Return the newest backup that was restored for proof, or None."""
+    from zena.operate.backup.shelf import kept
+
+    there = kept(settings().backups_path)
+    if not there:
+        return None
+    age = round((now - there[0].at).total_seconds())
+    return {"archive": there[0].path.name, "age_seconds": age, "bytes": there[0].size, "kept": len(there)}
 
 
 def _lines(found: dict[str, Any]) -> list[str]:
@@ -52,6 +77,9 @@ def _lines(found: dict[str, Any]) -> list[str]:
         f"statements {_timed(database)}, {database['slow']} slow",
         f"cache      {_share(cache['hit_rate'])} of {cache['lookups']} look-ups",
         f"queue      {waiting} waiting, {held} held; {queue['count']} run, {queue['bad']} failed",
+        f"integrity  {_whole(found['integrity'])}",
+        f"backup     {_backup_line(found['backup'])}",
+        *([f"log        {_log_line(found['log'])}"] if found["log"] else []),
         *(f"slo        {one['id']}: {one['state']}" for one in found["slo"] if one["state"] not in {"ok", "no_data"}),
     ]
 
@@ -59,6 +87,29 @@ def _lines(found: dict[str, Any]) -> list[str]:
 def _server(server: dict[str, Any]) -> str:
     connections = f"{server['connections']} of {server['most']} connections"
     return f"database   PostgreSQL {server['version']}, {server['bytes'] / 1e6:.0f} MB, {connections}"
+
+
+def _whole(last: dict[str, Any] | None) -> str:
+    if last is None:
+        return "never looked at: `zena db check-integrity`"
+    faults = [
+        f"{last[name]} {word}" for name, word in (("findings", "BROKEN"), ("unfinished", "UNFINISHED")) if last[name]
+    ]
+    told = f"{', '.join(faults)}: `zena db check-integrity`" if faults else "ok"
+    return f"{told}; {last['checks']} checks at {last['finished_at']:%Y-%m-%d %H:%M}"
+
+
+def _backup_line(backup: dict[str, Any] | None) -> str:
+    if backup is None:
+        return "NONE: `zena backup create` makes one"
+    late = "LATE, " if backup["age_seconds"] > _LATE else ""
+    age, size = f"{backup['age_seconds'] / 3600:.1f} h old", f"{backup['bytes'] / 1e6:.1f} MB"
+    return f"{late}{age}, restored for proof, {size}, {backup['kept']} kept"
+
+
+def _log_line(log: dict[str, Any]) -> str:
+    age = "nothing kept yet" if log["age"] is None else f"kept up to {log['age']:.0f} s ago"
+    return f"FAILING, {age}: see the server's own log" if log["failing"] else age
 
 
 def _process(one: dict[str, Any]) -> str:

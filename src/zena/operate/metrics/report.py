@@ -26,7 +26,7 @@ _ALL: Final = (
 _SLOWEST: Final = 20
 _PROCESSES: Final = """
 SELECT role, host, pid, release, started_at, seen_at, now() - seen_at < interval '35 seconds' AS alive
-  FROM ops.heartbeat WHERE seen_at > now() - interval '1 hour' ORDER BY role, started_at
+  FROM ops.heartbeat WHERE seen_at > now() - interval '1 hour' AND NOT facts ? 'ended' ORDER BY role, started_at
 """
 
 
@@ -49,6 +49,14 @@ async def report(conn: Raw, now: datetime, window: timedelta) -> dict[str, Any]:
         "loop_lag": {one.label: _figures(one, seconds) for one in found.get("loop.lag", [])},
         "slo": [as_json(status) for status in await statuses(conn, now)],
     }
+
+
+async def cache_figures(conn: Raw, now: datetime, window: timedelta) -> dict[str, Any]:
+    """Return look-ups, hits and reasons of misses by family in the window that ends now, over all processes."""
+    found: dict[str, list[Measured]] = {}
+    for series in await read_series(conn, ("cache", "cache.miss"), *_window(now, window)):
+        found.setdefault(series.metric, []).append(series)
+    return _cache(found)
 
 
 def _window(now: datetime, window: timedelta) -> tuple[datetime, datetime]:

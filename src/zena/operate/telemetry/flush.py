@@ -63,6 +63,7 @@ class Flusher:
         self.process = new_id()
         self.started = state.clock.now()
         self.failures = 0
+        self.ended = False
         self._url = state.db.options.url
         self._pooled = state.db.options.pooled
         self._conn: Raw | None = None
@@ -70,7 +71,7 @@ class Flusher:
         self._ring = Ring(state.settings.data_dir / "telemetry", f"{role}-{os.getpid()}")
 
     async def run(self) -> None:
-        """Flush until cancelled, then once more."""
+        """Flush until cancelled, then once more, saying that the process ended in order: it is then not missed."""
         with suppress(OSError):
             self._ring.open()
         try:
@@ -78,6 +79,7 @@ class Flusher:
                 await self.flush()
                 await asyncio.sleep(EVERY)
         finally:
+            self.ended = True
             await self.flush()
             await self._drop()
 
@@ -103,6 +105,7 @@ class Flusher:
         statements = list(self.recorder.fresh.values())
         minutes = list(self.recorder.minutes())
         async with conn.transaction():
+            await conn.execute("SET TRANSACTION READ WRITE")  # measuring goes on while changes are switched off
             await self._write_points(conn, minutes)
             if statements:
                 texts = [
@@ -113,6 +116,8 @@ class Flusher:
                 await conn.execute(_STATEMENTS, *texts)
             await conn.executemany(_REQUESTS, [self._row(record) for record in kept])
             facts = {"lost_minutes": self.recorder.lost, "dropped_requests": self.recorder.requests.dropped}
+            if self.ended:
+                facts["ended"] = 1
             host, pid = socket.gethostname(), os.getpid()
             await conn.execute(_HEARTBEAT, self.process, self.role, host, pid, __version__, self.started, facts)
         for statement in statements:

@@ -131,6 +131,10 @@ class Recorder:
     def wait(self, seconds: float) -> None:
         self.observe("pool.wait", "raw", seconds * 1000)
 
+    def delivered(self, seconds: float) -> None:
+        ms = seconds * 1000
+        self.observe("ws.delivery", "outbox", ms, slow=ms > limits.DELIVERY)
+
     def observe(self, metric: str, label: str, ms: float, *, bad: bool = False, slow: bool = False) -> None:
         if self._now() >= self._end:
             self._begin()

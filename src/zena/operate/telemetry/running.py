@@ -46,6 +46,7 @@ def listen(state: "State", recorder: Recorder) -> None:
     telemetry.on_job.append(recorder.job)
     telemetry.on_cache.append(recorder.cache)
     telemetry.on_wait.append(recorder.wait)
+    telemetry.on_delivery.append(recorder.delivered)
 
 
 async def _watch_loop(recorder: Recorder, role: str) -> None:

@@ -16,6 +16,7 @@ from zena.kit.text import clean_name
 from zena.work.models import Project
 
 KEY: Final = re.compile(r"[A-Z][A-Z0-9]{1,9}")
+KEY_LENGTH: Final = 10
 _FEW_WORDS: Final = 2
 _STEM_LENGTH: Final = 5
 
@@ -32,10 +33,11 @@ async def free_key(session: AsyncSession, scope: Scope, name: str) -> str:
 
 
 async def key_like(session: AsyncSession, scope: Scope, stem: str) -> str:
-    """`free_key` for a stem that is known."""
-    query = select(Project.key).where(Project.tenant_id == scope.tenant, Project.key.startswith(stem))
+    """`free_key` for a stem that is known; a long one gives way to its number."""
+    stem = stem[:KEY_LENGTH]
+    query = select(Project.key).where(Project.tenant_id == scope.tenant, Project.key.startswith(stem[:_STEM_LENGTH]))
     taken = set(await session.scalars(query))
-    candidates = (stem if n == 1 else f"{stem}{n}" for n in count(1))
+    candidates = (stem if n == 1 else f"{stem[: KEY_LENGTH - len(str(n))]}{n}" for n in count(1))
     return next(key for key in candidates if key not in taken and KEY.fullmatch(key))
 
 

@@ -1,20 +1,15 @@
 """What pages read besides the API's own lists: things by their readable keys, names for ids, the talk about a task."""
 
 from collections.abc import Mapping
-from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 import msgspec
 
-from zena.accounts.permissions import Permission
 from zena.kit.db import Raw
 from zena.kit.errors import NotFound
 from zena.kit.scope import Scope
-from zena.work.queries.bound import Bound
 from zena.work.queries.projects import one_project
 from zena.work.queries.shapes import LabelRow, ProjectDetail, TaskDetail
-from zena.work.queries.sight import is_client
 from zena.work.queries.tasks import one_task, task_by_key
 
 
@@ -25,27 +20,6 @@ class Person(msgspec.Struct, frozen=True):
     name: str
     role: str
     active: bool
-
-
-class Said(msgspec.Struct, frozen=True):
-    """A comment as it is shown."""
-
-    id: UUID
-    author_id: UUID | None
-    body: str
-    internal: bool
-    created_at: datetime
-    edited_at: datetime | None
-    version: int
-
-
-class Happened(msgspec.Struct, frozen=True):
-    """One line of activity."""
-
-    type: str
-    actor: UUID | None
-    payload: dict[str, Any]
-    at: datetime
 
 
 async def project_by_key(conn: Raw, scope: Scope, key: str) -> ProjectDetail:
@@ -92,36 +66,6 @@ async def labels(conn: Raw, scope: Scope) -> dict[UUID, LabelRow]:
         "SELECT id, name, hue, version FROM label WHERE tenant_id = $1 ORDER BY lower(name), id", scope.tenant
     )
     return {row["id"]: LabelRow(**row) for row in rows}
-
-
-async def comments(conn: Raw, scope: Scope, task_id: UUID, limit: int = 100) -> list[Said]:
-    """Return the last comments on a task that the actor has been shown, oldest first."""
-    bound = Bound([scope.tenant, task_id])
-    inner = "AND NOT internal" if is_client(scope) else ""
-    rows = await conn.fetch(
-        "SELECT id, author_id, body, internal, created_at, edited_at, version FROM comment"  # noqa: S608 - values are bound
-        f" WHERE tenant_id = $1 AND task_id = $2 AND deleted_at IS NULL {inner}"
-        f" ORDER BY created_at DESC, id DESC LIMIT {bound.mark(limit)}",
-        *bound.values,
-    )
-    return [Said(**row) for row in reversed(rows)]
-
-
-async def activity(conn: Raw, scope: Scope, subject: UUID, limit: int = 50) -> list[Happened]:
-    """Return what happened to an object the actor has been shown, newest first; talk has its own list."""
-    hidden = [] if scope.may(Permission.COST_VIEW) else ["project.budget_changed"]
-    rows = await conn.fetch(
-        "SELECT type, actor, payload::text AS payload, at FROM event WHERE tenant_id = $1 AND subject_id = $2"
-        " AND subject_type <> 'comment' AND type <> ALL($4)"
-        " AND NOT ($5 AND coalesce((payload->>'internal')::boolean, false))"
-        " ORDER BY position DESC LIMIT $3",
-        scope.tenant,
-        subject,
-        limit,
-        hidden,
-        is_client(scope),
-    )
-    return [Happened(r["type"], r["actor"], msgspec.json.decode(r["payload"]), r["at"]) for r in rows]
 
 
 async def lane_counts(conn: Raw, scope: Scope, project_id: UUID) -> Mapping[str, int]:

@@ -11,6 +11,14 @@ from zena.kit.i18n import N_
 Form = Mapping[str, Any]
 
 
+def flag(form: Form, name: str) -> bool:
+    """Return whether a box was ticked; anything but `on` is refused."""
+    value = one(form, name)
+    if value not in {None, "on"}:
+        raise Invalid.field(name, N_("Tick this or leave it."), "type")
+    return value is not None
+
+
 def one(form: Form, name: str) -> str | None:
     """Return a field's only value, None when it was not sent; a field sent twice is refused."""
     values = form.getall(name, []) if hasattr(form, "getall") else [form[name]] if name in form else []

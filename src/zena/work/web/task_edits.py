@@ -16,7 +16,7 @@ from zena.kit.errors import Invalid
 from zena.kit.html import AnyRequest, fragment, is_htmx, refusing, see_other
 from zena.kit.i18n import N_
 from zena.kit.scope import Scope
-from zena.work.actions.comments import create_comment, delete_comment, edit_comment
+from zena.work.actions.comments import create_comment, delete_comment, edit_comment, pin_comment
 from zena.work.actions.dependencies import link_tasks, unlink_tasks
 from zena.work.actions.move import move_task
 from zena.work.actions.people import assign_task, label_task
@@ -93,7 +93,7 @@ async def subtask(request: AnyRequest, session: AsyncSession, actor: Scope, task
 @post("/tasks/{task_id:uuid}/comments", opt=may(Permission.COMMENTS_CREATE), status_code=200)
 async def comment(request: AnyRequest, session: AsyncSession, actor: Scope, task_id: FromPath[UUID]) -> Response[str]:
     async def change(form: FormMultiDict) -> None:
-        internal = forms.one(form, "internal") is not None
+        internal = forms.flag(form, "internal")
         await create_comment(session, actor, task_id=task_id, body=forms.words(form, "body"), internal=internal)
 
     return await _answer(request, session, actor, task_id, change, form="comment")
@@ -116,6 +116,17 @@ async def uncomment(
 ) -> Response[str]:
     async def change(_: FormMultiDict) -> None:
         await delete_comment(session, actor, comment_id=comment_id, task_id=task_id)
+
+    return await _answer(request, session, actor, task_id, change)
+
+
+@post("/tasks/{task_id:uuid}/comments/{comment_id:uuid}/pin", opt=may(Permission.TASKS_UPDATE), status_code=200)
+async def pin(
+    request: AnyRequest, session: AsyncSession, actor: Scope, task_id: FromPath[UUID], comment_id: FromPath[UUID]
+) -> Response[str]:
+    async def change(form: FormMultiDict) -> None:
+        pinned = forms.flag(form, "pinned")
+        await pin_comment(session, actor, comment_id=comment_id, task_id=task_id, pinned=pinned)
 
     return await _answer(request, session, actor, task_id, change)
 
@@ -176,4 +187,6 @@ async def _answer(
     return fragment(request, session, PANEL, **await panel_context(conn, actor, task))
 
 
-ROUTES = [fields, status, assignees, put_labels, subtask, comment, recomment, uncomment, link, unlink, trash, restore]
+ROUTES = [
+    fields, status, assignees, put_labels, subtask, comment, recomment, uncomment, pin, link, unlink, trash, restore,
+]  # fmt: skip

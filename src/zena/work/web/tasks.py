@@ -13,9 +13,10 @@ from zena.kit.html import AnyRequest, fragment, is_htmx, page
 from zena.kit.markdown import render_markdown
 from zena.kit.scope import Scope
 from zena.work.queries.dependencies import dependencies_of
-from zena.work.queries.pages import activity, comments, labels, people, project_with, task_called
+from zena.work.queries.pages import labels, people, project_with, task_called
 from zena.work.queries.relatives import parent_of, subtasks_of
 from zena.work.queries.shapes import TaskDetail
+from zena.work.queries.talk import activity, comments
 from zena.work.web.board import writes_in
 from zena.work.web.words import PRIORITY, TASK_STATUS, steps, told
 

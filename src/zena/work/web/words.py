@@ -5,7 +5,8 @@ from typing import Any, Final
 from uuid import UUID
 
 from zena.kit.i18n import N_, Text
-from zena.work.queries.pages import Happened, Person
+from zena.work.queries.pages import Person
+from zena.work.queries.talk import Happened
 from zena.work.workflow import NEEDS_REASON, PROJECT_MOVES, TASK_MOVES, ProjectStatus, TaskStatus
 
 TASK_STATUS: Final[dict[str, Text]] = {

@@ -1,0 +1,73 @@
+"""What an operator wants of a running supervisor: a small file beside its note, and a signal to look at it.
+
+Standard library only.
+"""
+
+import json
+import os
+import signal
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+#: A wish that nobody took for so many seconds is no obstacle to the next.
+_STALE = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """Replace the processes of one kind (web, worker), one by one. `id` tells it apart from others in the note."""
+
+    id: str
+    kind: str
+
+
+class AnotherWish(Exception):  # noqa: N818 - what is in the way
+    """Somebody else's wish was not taken yet."""
+
+
+def read_note(state_file: Path) -> dict[str, Any] | None:
+    """Return a supervisor's note; None where there is none, or none that can be read."""
+    try:
+        note = json.loads(state_file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return note if isinstance(note, dict) else None
+
+
+def ask(state_file: Path, supervisor: int, wish: Wish) -> None:
+    """Leave a wish and wake the supervisor. PermissionError if it is another user's; AnotherWish if one waits."""
+    path = _path(state_file)
+    with suppress(FileNotFoundError):
+        if time.time() - path.stat().st_mtime > _STALE:
+            path.unlink()
+    try:
+        with path.open("x", encoding="utf-8") as stream:
+            os.fchmod(stream.fileno(), 0o644)  # the supervisor may be another user than the operator
+            json.dump({"id": wish.id, "kind": wish.kind}, stream)
+    except FileExistsError as error:
+        raise AnotherWish from error
+    try:
+        os.kill(supervisor, signal.SIGUSR1)
+    except OSError:
+        path.unlink(missing_ok=True)
+        raise
+
+
+def take(state_file: Path) -> Wish | None:
+    """Return the wish that waits and remove it; None if there is none, or none that can be read."""
+    path = _path(state_file)
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return Wish(str(found["id"]), str(found["kind"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    finally:
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
+
+
+def _path(state_file: Path) -> Path:
+    return state_file.with_suffix(".wish")

@@ -1,0 +1,1 @@
+"""Backups: written, restored into a database of their own before they count, kept, and put back."""

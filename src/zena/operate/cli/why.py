@@ -1,0 +1,79 @@
+"""`zena why`: the conditions of something in their order, with the first one that does not hold."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from zena.cli import CommandError, ask_as, say
+from zena.kit.clock import SystemClock
+from zena.kit.exits import Exit
+from zena.settings import Role
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from zena.kit.db import Raw
+
+app = typer.Typer(
+    help="Why something does not work: the chain with its first broken link.",
+    no_args_is_help=True,
+    add_completion=False,
+)
+
+
+@app.callback()
+def why() -> None:
+    """Why something does not work: the chain with its first broken link."""
+
+
+@app.command()
+def login(
+    email: Annotated[str, typer.Argument(help="The person's address.")],
+    ip: Annotated[list[str] | None, typer.Option("--ip", help="The address they try from; may be repeated.")] = None,
+) -> None:
+    """Say why somebody cannot sign in; exit 1 when a link is broken.
+
+    Known are the addresses of past sessions; where they try from a new one, name it with --ip.
+
+    Example: zena why login lan@meridian.example --ip 203.0.113.7
+    """
+    from zena.accounts.facade import chain, person_at
+    from zena.cli.shell import connected
+    from zena.kit.text import email_address
+    from zena.settings import load_keys
+
+    address, ring = email_address(email), load_keys(connected(Role.OPS))
+    person = ask_as(Role.OPS, lambda conn: person_at(conn, ring.current.secret, address, ip or []))
+    _tell([(link.name, link.holds, link.says) for link in chain(person, ring)])
+
+
+@app.command()
+def job(number: Annotated[int, typer.Argument(min=1, help="The job's number.")]) -> None:
+    """Say why a job does not run, or how it ended; exit 1 when something stands in its way.
+
+    Example: zena why job 4711
+    """
+    now = SystemClock().now()
+    found = ask_as(Role.OPS, lambda conn: _job(conn, number, now))
+    if found is None:
+        raise CommandError(f"there is no job {number}; what ended more than a week ago is forgotten", Exit.DATA)
+    _tell(found)
+
+
+async def _job(conn: "Raw", number: int, now: datetime) -> "Sequence[tuple[str, bool, str]] | None":
+    from zena.operate.queue.reasons import reasons
+
+    return await reasons(conn, number, now)
+
+
+def _tell(links: "Sequence[tuple[str, bool, str]]") -> None:
+    broken = next((name for name, holds, _ in links if not holds), None)
+    data: dict[str, Any] = {
+        "broken": broken,
+        "chain": [{"link": name, "holds": holds, "says": says} for name, holds, says in links],
+    }
+    width = max(len(name) for name, _, _ in links)
+    lines = [f"{'ok ' if holds else '!! '} {name:<{width}}  {says}" for name, holds, says in links]
+    say(data, "\n".join([*lines, f"first broken link: {broken}" if broken else "every link holds"]))
+    raise typer.Exit(Exit.FINDING if broken else Exit.OK)

@@ -1,0 +1,82 @@
+"""How every page of the console is answered: who may come in, the measurements they see, the frame around them."""
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any, Final
+from urllib.parse import quote
+
+from litestar import Response
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from zena.accounts.facade import StepUp, missing_step
+from zena.kit.db import Raw
+from zena.kit.html import AnyRequest, renderer, see_other, view_of
+from zena.kit.html.answers import HEADERS, HTML
+from zena.kit.i18n import N_
+from zena.kit.registry import NavItem
+from zena.kit.scope import Identity, Scope
+from zena.kit.state import state_of
+from zena.operate.console.memo import Memo
+from zena.operate.door import reading
+from zena.operate.metrics.report import report
+
+Read = Callable[[Raw], Awaitable[dict[str, Any]]]
+
+#: What the tables of load look back on.
+WINDOW: Final = timedelta(hours=1)
+#: Processes write every ten seconds: read more often, the figures would be the same.
+REPORT_AGE: Final = timedelta(seconds=9)
+_NAV: Final = (
+    NavItem(N_("Overview"), "/ops", "pulse", phone=True),
+    NavItem(N_("Requests"), "/ops/requests", "arrow-right", N_("Load"), phone=True),
+    NavItem(N_("Queries"), "/ops/queries", "table", N_("Load")),
+    NavItem(N_("Cache"), "/ops/cache", "bolt", N_("Load")),
+    NavItem(N_("Queue"), "/ops/queue", "rows", N_("Load"), phone=True),
+    NavItem(N_("Firms"), "/ops/tenants", "building", N_("Installation"), phone=True),
+    NavItem(N_("Changes"), "/ops/changes", "history", N_("Installation")),
+    NavItem(N_("Settings"), "/ops/settings", "gear", N_("Installation")),
+)
+
+
+async def answer(
+    request: AnyRequest, session: AsyncSession, identity: Identity, template: str, read: Read
+) -> Response[str]:
+    """Draw a page from what `read` returns; a person who has not stepped up is sent to do that first."""
+    state = state_of(request)
+    step = await missing_step(session, identity, state.clock.now())
+    if step is StepUp.ENROL:
+        return _draw(request, session, "ops/enrol.html")
+    if step is StepUp.CONFIRM:
+        here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        return see_other(request, f"/confirm?next={quote(here, safe='/')}")
+    async with reading(state) as conn:
+        context = await read(conn)
+    return _draw(request, session, template, **context)
+
+
+async def last_hour(request: AnyRequest, conn: Raw) -> dict[str, Any]:
+    """Return the report of the last hour, as /api/v1/metrics gives it."""
+    now = state_of(request).clock.now()
+    found: dict[str, Any] = await memo_of(request).get("report", now, REPORT_AGE, lambda: report(conn, now, WINDOW))
+    return found
+
+
+def memo_of(request: AnyRequest) -> Memo:
+    memo: Memo = request.app.state.setdefault("console", Memo())
+    return memo
+
+
+async def console_entry(_: Raw, scope: Scope) -> list[NavItem]:
+    """Offer the console in a firm's side bar to operators."""
+    if scope.identity is None or not scope.identity.is_operator or scope.identity.session is None:
+        return []
+    return [NavItem(N_("Operations"), "/ops", "pulse", N_("Running it"))]
+
+
+def _draw(request: AnyRequest, session: AsyncSession, template: str, **context: Any) -> Response[str]:
+    view = view_of(request, session)
+    here = max((item.url for item in _NAV if view.path == item.url or view.path.startswith(f"{item.url}/")), key=len)
+    nav = [(item, item.url == here) for item in _NAV]
+    frame = "ops/part.html" if request.headers.get("hx-target") == "figures" else "ops/frame.html"
+    content = renderer(request).render(template, view, nav=nav, frame=frame, place=N_("Operations"), **context)
+    return Response(content, media_type=HTML, headers=dict(HEADERS))

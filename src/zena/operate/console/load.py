@@ -1,0 +1,97 @@
+"""What the load is made of: requests worth a look, costly statements, the cache, the queue."""
+
+from datetime import timedelta
+from typing import Annotated, Any, Final, Literal
+
+from litestar import Response, get
+from litestar.params import FromPath, FromQuery
+from msgspec import Meta
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from zena.kit.access import operator
+from zena.kit.db import Raw
+from zena.kit.errors import NotFound
+from zena.kit.html import AnyRequest
+from zena.kit.queue.failures import failures
+from zena.kit.scope import Identity
+from zena.kit.state import state_of
+from zena.kit.tally import REPEATED
+from zena.operate.console.desk import REPORT_AGE, answer, last_hour, memo_of
+from zena.operate.metrics.requests import request_called, slowest
+
+#: Why a request is kept.
+Reason = Literal["", "slow", "failed", "repeated", "denied", "sample"]
+Route = Annotated[str, Meta(max_length=200)]
+_BACK: Final = timedelta(hours=24)
+_MOST: Final = 50
+_HELD: Final = 100
+
+
+@get("/ops/requests", opt=operator())
+async def requests(
+    request: AnyRequest,
+    session: AsyncSession,
+    identity: Identity,
+    route: FromQuery[Route] = "",
+    reason: FromQuery[Reason] = "",
+) -> Response[str]:
+    """The slowest kept requests of the last day, and the routes of the last hour."""
+
+    async def read(conn: Raw) -> dict[str, Any]:
+        now, wanted = state_of(request).clock.now(), route.strip()
+
+        async def look() -> list[dict[str, Any]]:
+            return await slowest(conn, now - _BACK, route=wanted or None, kept_for=reason or None, limit=_MOST)
+
+        kept = await look() if wanted else await memo_of(request).get(f"requests:{reason}", now, REPORT_AGE, look)
+        found = await last_hour(request, conn)
+        return {"kept": kept, "route": route, "reason": reason, "routes": found["http"]["routes"][:_MOST]}
+
+    return await answer(request, session, identity, "ops/requests.html", read)
+
+
+@get("/ops/requests/{request_id:str}", opt=operator())
+async def one_request(
+    request: AnyRequest, session: AsyncSession, identity: Identity, request_id: FromPath[str]
+) -> Response[str]:
+    """One kept request with its statements, how often each was sent and from where."""
+
+    async def read(conn: Raw) -> dict[str, Any]:
+        found = await request_called(conn, request_id)
+        if found is None:
+            raise NotFound.of("request")
+        return {"found": found, "repeated": REPEATED}
+
+    return await answer(request, session, identity, "ops/request.html", read)
+
+
+@get("/ops/queries", opt=operator())
+async def queries(request: AnyRequest, session: AsyncSession, identity: Identity) -> Response[str]:
+    """The statements that took most of the database's time in the last hour."""
+    return await _of_the_hour(request, session, identity, "ops/queries.html")
+
+
+@get("/ops/cache", opt=operator())
+async def cache(request: AnyRequest, session: AsyncSession, identity: Identity) -> Response[str]:
+    """How often each family of figures was answered from the cache, and why not."""
+    return await _of_the_hour(request, session, identity, "ops/cache.html")
+
+
+@get("/ops/queue", opt=operator())
+async def queue(request: AnyRequest, session: AsyncSession, identity: Identity) -> Response[str]:
+    """What waits, runs and is held. Messages of failures are left out: they may quote what a firm wrote."""
+
+    async def read(conn: Raw) -> dict[str, Any]:
+        return {"report": await last_hour(request, conn), "held": await failures(conn, limit=_HELD)}
+
+    return await answer(request, session, identity, "ops/queue.html", read)
+
+
+async def _of_the_hour(request: AnyRequest, session: AsyncSession, identity: Identity, template: str) -> Response[str]:
+    async def read(conn: Raw) -> dict[str, Any]:
+        return {"report": await last_hour(request, conn)}
+
+    return await answer(request, session, identity, template, read)
+
+
+ROUTES = [requests, one_request, queries, cache, queue]

@@ -1,0 +1,62 @@
+"""What the installation holds and how it came to be so: firms in numbers, changes, settings."""
+
+from datetime import timedelta
+from typing import Annotated, Any, Final
+
+from litestar import Response, get
+from litestar.params import FromQuery
+from msgspec import Meta
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from zena.kit.access import operator
+from zena.kit.db import Raw
+from zena.kit.html import AnyRequest
+from zena.kit.scope import Identity
+from zena.kit.state import state_of
+from zena.operate.console.desk import REPORT_AGE, answer, memo_of
+from zena.operate.metrics.changes import changes
+from zena.operate.metrics.firms import MOST, firms
+from zena.settings.load import described
+
+Name = Annotated[str, Meta(max_length=100)]
+_BACK: Final = timedelta(days=90)
+
+
+@get("/ops/tenants", opt=operator())
+async def tenants(
+    request: AnyRequest, session: AsyncSession, identity: Identity, q: FromQuery[Name] = ""
+) -> Response[str]:
+    """Each firm in numbers, the busiest first; nothing that stands in it."""
+
+    async def read(conn: Raw) -> dict[str, Any]:
+        now, wanted = state_of(request).clock.now(), q.strip().replace("\x00", "")
+        if wanted:
+            found = await firms(conn, now, wanted)
+        else:
+            found = await memo_of(request).get("firms", now, REPORT_AGE, lambda: firms(conn, now))
+        return {"firms": found, "q": q, "most": MOST}
+
+    return await answer(request, session, identity, "ops/tenants.html", read)
+
+
+@get("/ops/changes", opt=operator())
+async def what_changed(request: AnyRequest, session: AsyncSession, identity: Identity) -> Response[str]:
+    """Deploys, migrations, settings and remedies, the latest first."""
+
+    async def read(conn: Raw) -> dict[str, Any]:
+        return {"changes": await changes(conn, state_of(request).clock.now() - _BACK)}
+
+    return await answer(request, session, identity, "ops/changes.html", read)
+
+
+@get("/ops/settings", opt=operator())
+async def settings(request: AnyRequest, session: AsyncSession, identity: Identity) -> Response[str]:
+    """What this process runs with, secrets masked: as `zena config show` tells it."""
+
+    async def read(_: Raw) -> dict[str, Any]:
+        return {"settings": described(state_of(request).settings)}
+
+    return await answer(request, session, identity, "ops/settings.html", read)
+
+
+ROUTES = [tenants, what_changed, settings]

@@ -1,0 +1,1 @@
+"""Closing the installation, or switching changes off, and opening it again."""

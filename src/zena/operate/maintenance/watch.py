@@ -1,0 +1,81 @@
+"""Keeps a process's copy of the standing fresh, and lets its connections and sockets follow it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING, Final
+
+import asyncpg
+
+from zena.kit.db import Raw
+from zena.kit.logs import get_logger
+from zena.kit.maintenance import Mode, Standing
+from zena.operate.maintenance.standing import read
+
+if TYPE_CHECKING:
+    from zena.kit.state import State
+
+log = get_logger(__name__)
+
+_EVERY: Final = 0.5
+_PATIENCE: Final = 5.0
+_AWAY: Final = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+
+
+class Watch:
+    """Reads the standing over a connection of its own: a full pool must not keep a process from hearing of it."""
+
+    def __init__(self, state: "State") -> None:
+        self._state = state
+        self._conn: Raw | None = None
+
+    async def look(self) -> None:
+        """Read once, and act on what changed. Without a database what was known last goes on to hold."""
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                if self._conn is None or self._conn.is_closed():
+                    self._conn = await self._state.db.direct()
+                found = await read(self._conn)
+        except _AWAY as error:
+            log.warning("maintenance not read", error=type(error).__name__)
+            await self.close()
+            return
+        if found != self._state.gate.standing:
+            await self._follow(found)
+
+    async def run(self) -> None:
+        """Look twice a second until cancelled."""
+        while True:
+            await asyncio.sleep(_EVERY)
+            await self.look()
+
+    async def close(self) -> None:
+        conn, self._conn = self._conn, None
+        if conn is not None:
+            with suppress(*_AWAY):
+                await conn.close(timeout=1)
+
+    async def _follow(self, found: Standing) -> None:
+        state, before = self._state, self._state.gate.mode
+        state.gate.standing = found
+        if found.mode is before:
+            return
+        log.warning("maintenance", mode=str(found.mode), before=str(before))
+        await state.db.renew()
+        if state.hub is not None:
+            state.hub.close(closed=found.mode is Mode.DOWN)
+
+
+@asynccontextmanager
+async def watching(state: "State") -> AsyncIterator[None]:
+    """Follow the declared standing during the block; what stands is known before the first request or job."""
+    watch = Watch(state)
+    await watch.look()
+    task = asyncio.create_task(watch.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+        await watch.close()

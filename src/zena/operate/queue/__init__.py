@@ -1,0 +1,1 @@
+"""Looking at the queue and setting it right."""

@@ -1,0 +1,17 @@
+"""The operators' console is closed to every role of every firm: tests/operate/test_console.py opens it."""
+
+from tests.matrix import Row
+
+PAGES = (
+    "",
+    "/requests",
+    "/requests/{request_id:str}",
+    "/queries",
+    "/cache",
+    "/queue",
+    "/tenants",
+    "/changes",
+    "/settings",
+)
+
+ROWS = [Row("GET", f"/ops{page}", other=403) for page in PAGES]
