@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from threading import Barrier
@@ -70,9 +71,13 @@ def test_F19_a_server_whose_holder_was_killed_is_not_relied_on() -> None:
             orphan = psutil.Process(int(holder.stdout.readline()))
             orphan.suspend()  # it still takes connections, and has not heard yet that it is to end
             holder.kill()
-        with attached(Settings(data_dir=folder)) as found:
-            assert ask(found.dsn(), "SELECT 1") == 1
-            assert not orphan.is_running()
+        try:
+            with attached(Settings(data_dir=folder)) as found:
+                assert ask(found.dsn(), "SELECT 1") == 1
+                assert not orphan.is_running()
+        finally:
+            with suppress(psutil.NoSuchProcess):
+                orphan.kill()
 
 
 def crashed(postmaster: psutil.Process) -> psutil.Process:

@@ -14,7 +14,7 @@ _POLL = 0.02
 #: Seconds for a fast shutdown (rolls back, writes a checkpoint), then for an immediate one.
 _FAST, _IMMEDIATE = 30.0, 5.0
 #: Seconds after which a fast shutdown has to write its checkpoint.
-_SETTLING = 2.0
+_SETTLING = 1.0
 _STATUS_LINE = 7
 #: Where global/pg_control says what the server does, in all versions, and the words of DBState for a shutdown.
 _STATE = slice(16, 20)
