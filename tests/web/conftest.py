@@ -5,7 +5,6 @@ import os
 import shutil
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import suppress
 from dataclasses import dataclass
 
 import pytest
@@ -50,10 +49,9 @@ async def theatre(serving: Theatre) -> Theatre:
 
 
 async def closed(closing: Awaitable[None]) -> None:
-    """Wait for a browser or a context to close, but not for ever: Playwright has no limit of its own for that."""
-    with suppress(TimeoutError):
-        async with asyncio.timeout(CLOSING):
-            await closing
+    """Wait for a browser or a context to close; Playwright has no limit of its own for a page that never rests."""
+    async with asyncio.timeout(CLOSING):
+        await closing
 
 
 @pytest.fixture(scope="session")

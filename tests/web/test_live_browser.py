@@ -97,7 +97,19 @@ async def test_a_session_that_ended_lets_the_server_say_so(open_page: OpenPage, 
     theatre.stage.expired = True
     async with page.expect_navigation():
         await theatre.stage.cut()
-    theatre.stage.expired = False
+    await expect(page.locator("#drawn")).to_have_text("drawn 2")
+
+
+async def test_a_page_that_is_refused_again_and_again_is_loaded_again_once(
+    open_page: OpenPage, theatre: Theatre
+) -> None:
+    page = await open_page("/live")
+    await connected(page, theatre)
+    theatre.stage.expired = True
+    async with page.expect_navigation():
+        await theatre.stage.cut()
+    await expect(page.locator("[data-live-state]")).to_be_visible()
+    assert theatre.stage.drawn == 2
 
 
 async def test_something_typed_is_not_lost_to_a_session_that_ended(open_page: OpenPage, theatre: Theatre) -> None:

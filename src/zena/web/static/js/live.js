@@ -1,7 +1,7 @@
 // Regions that follow the firm's events: fetched again and morphed in place, so that nothing in hand is lost.
 import { dirty } from "./forms.js";
 import { carried, renew } from "./morph.js";
-import { part } from "./page.js";
+import { part, reload } from "./page.js";
 import { Line } from "./socket.js";
 import { Stream } from "./stream.js";
 
@@ -65,7 +65,7 @@ async function refresh(id) {
 function ended(region) {
   const close = region?.closest("#peek")?.querySelector("[data-close-peek]");
   if (close) close.click();
-  else if (![...document.querySelectorAll("input, textarea")].some(dirty)) location.reload();
+  else if ([...document.querySelectorAll("input, textarea")].some(dirty) || !reload()) state(false);
 }
 
 function state(connected) {

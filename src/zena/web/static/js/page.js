@@ -23,6 +23,17 @@ export function part(url, target) {
   return fetch(url, { headers: { "HX-Request": "true", "HX-Target": target, Accept: "text/html" }, credentials: "same-origin" });
 }
 
+const ONCE = 30_000;
+
+/** Load the page again, so that the server may say why it refused us; false where that has just been of no use. */
+export function reload() {
+  const last = Number(sessionStorage.getItem("reloaded") ?? 0);
+  if (Date.now() - last < ONCE) return false;
+  sessionStorage.setItem("reloaded", String(Date.now()));
+  location.reload();
+  return true;
+}
+
 /** Send JSON to our own API; the answer's body is parsed, a refusal is thrown as {status, detail}. */
 export async function send(url, body) {
   const headers = { "Content-Type": "application/json", Accept: "application/json", "X-Zena-Token": meta("zena-token") };

@@ -1,6 +1,6 @@
 // Regions without a channel: fetched again every few seconds, as long as somebody looks.
 import { carried, renew } from "./morph.js";
-import { part, typing } from "./page.js";
+import { part, reload, typing } from "./page.js";
 
 let at = Date.now();
 let busy = false;
@@ -9,7 +9,7 @@ async function refresh(region) {
   busy = true;
   try {
     const answer = await part(location.href, region.id);
-    if (answer.redirected || answer.headers.has("HX-Redirect") || [401, 403].includes(answer.status)) return location.reload();
+    if (answer.redirected || answer.headers.has("HX-Redirect") || [401, 403].includes(answer.status)) return reload();
     if (answer.ok && !carried(region)) renew(region.id, await answer.text());
   } catch {
     // the network is away; asked again in a while
