@@ -5,11 +5,12 @@ from scripts.lints.comments import REASONS
 from scripts.lints.framework import FUTURE_ANNOTATIONS, MARKUP, ROUTE_CACHE
 from scripts.lints.imports import FACADE, NETWORK, UNSAFE_LOADERS
 from scripts.lints.rule import Rule
-from scripts.lints.sql import SQL_LITERAL
+from scripts.lints.sql import SESSION_SETTING, SQL_LITERAL
 from scripts.lints.timing import CLOCK, WAITS
 
 RULES: tuple[Rule, ...] = (
     SQL_LITERAL,
+    SESSION_SETTING,
     SESSION_GET,
     ROUTE_CACHE,
     MARKUP,

@@ -106,3 +106,29 @@ SQL_LITERAL = Rule(
         Sample(_AT, 'class Tasks:\n    def rows(self, name): return self.conn.fetch(f"SELECT {name}")'),
     ),
 )
+
+_OF_SESSION = re.compile(r"set_config\(\s*'app\.[^)]*,\s*false\s*\)|\bSET\s+(?:SESSION\s+)?app\.", re.IGNORECASE)
+
+
+def _find_settings(source: Source) -> Iterator[Finding]:
+    if not source.room:
+        return
+    for node in source.nodes:
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and _OF_SESSION.search(node.value):
+            yield node.lineno, "a tenant set for the session: set it for the transaction, set_config(..., true)"
+
+
+SESSION_SETTING = Rule(
+    "session-setting",
+    "pooled connections are not reset between requests: what is set for the session would be the next one's (ADR 0007)",
+    _find_settings,
+    good=(
+        Sample(_AT, "_ENTER = \"SELECT set_config('app.tenant', $1, true)\""),
+        Sample(_AT, "_READ = \"SELECT current_setting('app.tenant', true)\""),
+        Sample("tests/kit/test_db.py", "sql = \"SELECT set_config('app.tenant', $1, false)\""),
+    ),
+    bad=(
+        Sample(_AT, "_ENTER = \"SELECT set_config('app.tenant', $1, false)\""),
+        Sample(_AT, "_ENTER = \"SET app.tenant = 'x'\""),
+    ),
+)
