@@ -60,24 +60,20 @@ def require(found: "Settings", *roles: "Role") -> None:
         raise SettingsError(missing)
 
 
-def ask_as(role: "Role", work: "Callable[[Raw], Awaitable[T]]", *, timeout: float = 30.0) -> T:
+def ask_as(role: "Role", work: "Callable[[Raw], Awaitable[T]]", *, timeout: float = 30.0, checked: bool = False) -> T:
     """Run a coroutine function with a connection to the running database as `role`.
 
-    EmbeddedError if none runs; SettingsError if the URL of `role` is not configured.
+    EmbeddedError if none runs; SettingsError if the URL of `role` is not configured, or, where `checked`, if the
+    database does not hold tenants apart or has another release's schema.
     """
-    import asyncpg
-
-    from zena.kit.db import asyncpg_dsn, set_json_codecs
+    from zena.kit.db import dialled
 
     async def run() -> T:
-        dsn = asyncpg_dsn(connected(role).dsn(role))
-        server = {"application_name": "zena-cli", "timezone": "UTC"}
-        conn: Raw = await asyncpg.connect(dsn, timeout=5, command_timeout=timeout, server_settings=server)
-        try:
-            await set_json_codecs(conn)
+        found = connected(role)
+        if checked:
+            await check_database(found)
+        async with dialled(found.dsn(role), "zena-cli", patience=timeout) as conn:
             return await work(conn)
-        finally:
-            await conn.close(timeout=5)
 
     return asyncio.run(run())
 

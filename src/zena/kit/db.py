@@ -166,6 +166,18 @@ class Database:
         return connection
 
 
+@asynccontextmanager
+async def dialled(url: str, application: str, *, patience: float = 10.0) -> AsyncIterator[Raw]:
+    """Open a connection outside of every pool, for one piece of work. `patience` bounds each statement, seconds."""
+    server = {"application_name": application, "timezone": "UTC"}
+    conn = await asyncpg.connect(asyncpg_dsn(url), timeout=5, command_timeout=patience, server_settings=server)
+    try:
+        await set_json_codecs(conn)
+        yield conn
+    finally:
+        await conn.close(timeout=5)
+
+
 async def raw(session: AsyncSession) -> Raw:
     """Return the asyncpg connection under a session, inside the session's open transaction."""
     connection = await session.connection()

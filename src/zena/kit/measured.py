@@ -1,5 +1,6 @@
 """Timing of every statement, whichever way it is sent: through the raw pool, a raw connection or SQLAlchemy."""
 
+from collections.abc import Awaitable, Callable
 from time import perf_counter
 from typing import Any
 
@@ -13,36 +14,18 @@ from zena.kit.telemetry import Telemetry
 def measured_connection(telemetry: Telemetry) -> type[Any]:
     """Return a connection class that tells `telemetry` of each statement; a transaction's ends are statements too."""
 
-    class Measured(asyncpg.Connection):  # type: ignore[misc]  # the library brings no types
-        async def execute(self, query: str, *args: Any, **options: Any) -> Any:
+    def measured(send: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        async def sent(self: Any, query: str, *args: Any, **options: Any) -> Any:
             began = perf_counter()
             try:
-                return await super().execute(query, *args, **options)
+                return await send(self, query, *args, **options)
             finally:
                 telemetry.query(query, perf_counter() - began)
 
-        async def fetch(self, query: str, *args: Any, **options: Any) -> Any:
-            began = perf_counter()
-            try:
-                return await super().fetch(query, *args, **options)
-            finally:
-                telemetry.query(query, perf_counter() - began)
+        return sent
 
-        async def fetchrow(self, query: str, *args: Any, **options: Any) -> Any:
-            began = perf_counter()
-            try:
-                return await super().fetchrow(query, *args, **options)
-            finally:
-                telemetry.query(query, perf_counter() - began)
-
-        async def fetchval(self, query: str, *args: Any, **options: Any) -> Any:
-            began = perf_counter()
-            try:
-                return await super().fetchval(query, *args, **options)
-            finally:
-                telemetry.query(query, perf_counter() - began)
-
-    return Measured
+    ways = {name: measured(getattr(asyncpg.Connection, name)) for name in ("execute", "fetch", "fetchrow", "fetchval")}
+    return type("Measured", (asyncpg.Connection,), ways)
 
 
 def measure_engine(engine: AsyncEngine, telemetry: Telemetry) -> None:

@@ -2,13 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from typing import Final
 
-import asyncpg
-
-from zena.kit.db import Raw, asyncpg_dsn
+from zena.kit.db import Raw, dialled
 from zena.kit.logs import get_logger
 from zena.kit.queue import JobWork
 from zena.kit.registry import CronSpec, Registry
@@ -30,15 +27,9 @@ log = get_logger(__name__)
 _LOOK_WITHIN: Final = 780.0
 
 
-@asynccontextmanager
-async def operations(work: JobWork) -> AsyncIterator[Raw]:
+def operations(work: JobWork) -> AbstractAsyncContextManager[Raw]:
     """Open a connection as the operations role."""
-    url = asyncpg_dsn(work.state.settings.dsn(Role.OPS))
-    conn = await asyncpg.connect(url, timeout=5, command_timeout=50, server_settings={"application_name": "zena-ops"})
-    try:
-        yield conn
-    finally:
-        await conn.close(timeout=5)
+    return dialled(work.state.settings.dsn(Role.OPS), "zena-ops", patience=50)
 
 
 def _may(work: JobWork) -> bool:

@@ -4,10 +4,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from zena.cli import CommandError, in_state, say, table
+from zena.cli import CommandError, ask_as, in_state, say, table
 from zena.kit.exits import Exit
 
 if TYPE_CHECKING:
+    from zena.kit.db import Raw
     from zena.kit.state import State
 
 tenant = typer.Typer(help="Firms: found one, list them.", no_args_is_help=True, add_completion=False)
@@ -185,22 +186,9 @@ async def _join(state: "State", session: Any, person: Any, firm: str, role: str)
 
 def _as_operations(sql: str, *values: object) -> list[dict[str, Any]]:
     """Run one statement over all firms, as the role for operations."""
-    import asyncio
-
-    import asyncpg
-
-    from zena.cli.shell import check_database, connected
-    from zena.kit.db import asyncpg_dsn
     from zena.settings import Role
 
-    async def run() -> list[dict[str, Any]]:
-        found = connected(Role.OPS)
-        await check_database(found)
-        dsn = asyncpg_dsn(found.dsn(Role.OPS))
-        connection: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(dsn, timeout=5, command_timeout=10)
-        try:
-            return [dict(row) for row in await connection.fetch(sql, *values)]
-        finally:
-            await connection.close(timeout=5)
+    async def run(conn: "Raw") -> list[dict[str, Any]]:
+        return [dict(row) for row in await conn.fetch(sql, *values)]
 
-    return asyncio.run(run())
+    return ask_as(Role.OPS, run, checked=True)

@@ -46,11 +46,11 @@ def activate(email: Email) -> None:
     Example: zena user activate lan@meridian.example
     """
     from zena.accounts.actions.standing import activate as run
-    from zena.kit.changes import note
+    from zena.kit.changes import record
 
     async def work(conn: "Raw", person: "Person", _secret: bytes) -> bool:
         changed = await run(conn, person)
-        await note(conn, "user activate", user=person.id)
+        await record(conn, "remedy", "user activate", after={"user": person.id})
         return changed
 
     changed = _with_person(email, work)
@@ -69,13 +69,13 @@ def deactivate(
     Example: zena user deactivate lan@meridian.example --yes
     """
     from zena.accounts.actions.standing import deactivate as run
-    from zena.kit.changes import note
+    from zena.kit.changes import record
 
     async def work(conn: "Raw", person: "Person", _secret: bytes) -> bool:
         if not yes:
             raise CommandError(f"{_what_ends(person)}; nothing was changed, add --yes to do it", Exit.USAGE)
         changed = await run(conn, person)
-        await note(conn, "user deactivate", user=person.id)
+        await record(conn, "remedy", "user deactivate", after={"user": person.id})
         return changed
 
     changed = _with_person(email, work)
@@ -91,11 +91,11 @@ def unlock(email: Email, ip: Address = None) -> None:
     Example: zena user unlock lan@meridian.example --ip 203.0.113.7
     """
     from zena.accounts.actions.standing import unlock as run
-    from zena.kit.changes import note
+    from zena.kit.changes import record
 
     async def work(conn: "Raw", person: "Person", secret: bytes) -> int:
         gone = await run(conn, person, secret, ip or [])
-        await note(conn, "user unlock", user=person.id, counters=gone)
+        await record(conn, "remedy", "user unlock", after={"user": person.id, "counters": gone})
         return gone
 
     gone = _with_person(email, work)

@@ -138,7 +138,7 @@ def clear(
     import asyncpg
 
     from zena.insight.facade import NAMES
-    from zena.kit.changes import note
+    from zena.kit.changes import record
     from zena.operate.cache.clearing import clear as run
     from zena.operate.cache.places import NoSuchPlace, firm_called
 
@@ -156,7 +156,7 @@ def clear(
             raise CommandError(
                 f"{done} firms are done; the next is being written to: again later", Exit.RETRY
             ) from error
-        await note(conn, "cache clear", firms=done, families=families, tenant=tenant)
+        await record(conn, "remedy", "cache clear", after={"firms": done, "families": families, "tenant": tenant})
         return done
 
     try:

@@ -26,7 +26,8 @@ def changes(
 
     Example: zena changes --hours 48 --kind setting
     """
-    from zena.operate.changes import KINDS, listed
+    from zena.kit.changes import KINDS
+    from zena.operate.changes import listed
 
     if kind is not None and kind not in KINDS:
         raise CommandError(f"there is no kind {kind!r}: {', '.join(KINDS)}", Exit.USAGE)

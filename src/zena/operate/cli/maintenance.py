@@ -56,7 +56,7 @@ def up() -> None:
 
 
 def _declared(wanted: "Standing") -> "Declared":
-    from zena.operate.changes import here
+    from zena.kit.changes import here
     from zena.operate.maintenance.standing import declare
 
     async def work(conn: "Raw") -> "Declared":

@@ -27,14 +27,14 @@ def pause(
 
     Example: zena queue pause accounts.mail_reset --reason "mail server is down"
     """
-    from zena.kit.changes import note
+    from zena.kit.changes import record
     from zena.kit.queue import admin
 
     _check_kind(kind)
 
     async def work(conn: "Raw") -> None:
         await admin.pause(conn, kind, reason)
-        await note(conn, "queue pause", job=kind, reason=reason)
+        await record(conn, "remedy", "queue pause", after={"job": kind, "reason": reason})
 
     ask_as(Role.OPS, work)
     say({"paused": kind, "reason": reason}, f"{kind} is paused: workers notice within two seconds")
@@ -45,12 +45,12 @@ def resume(kind: Annotated[str, typer.Argument(help="A paused kind of job.")]) -
 
     Example: zena queue resume accounts.mail_reset
     """
-    from zena.kit.changes import note
+    from zena.kit.changes import record
     from zena.kit.queue import admin
 
     async def work(conn: "Raw") -> bool:
         paused = await admin.resume(conn, kind)
-        await note(conn, "queue resume", job=kind)
+        await record(conn, "remedy", "queue resume", after={"job": kind})
         return paused
 
     if not ask_as(Role.OPS, work):

@@ -42,7 +42,7 @@ def retry(
 
     Example: zena queue retry --fingerprint 5f2c1a9be011
     """
-    from zena.kit.changes import note
+    from zena.kit.changes import record
     from zena.operate.queue.retrying import Busy
     from zena.operate.queue.retrying import retry as run
 
@@ -52,7 +52,9 @@ def retry(
         held = await _held(conn, wanted)
         await _check_retried(conn, held)
         groups = await run(conn, held, patience=patience, tell=lambda line: print(line, file=sys.stderr))
-        await note(conn, "queue retry", jobs=len(held), done=sum(group.done for group in groups))
+        await record(
+            conn, "remedy", "queue retry", after={"jobs": len(held), "done": sum(group.done for group in groups)}
+        )
         return groups
 
     try:
@@ -74,7 +76,7 @@ def hold(
 
     Example: zena queue hold --kind accounts.mail_reset --reason "mail server answers 550"
     """
-    from zena.kit.changes import note
+    from zena.kit.changes import record
     from zena.kit.queue import failures
 
     if bool(jobs) == bool(kind) or "all" in (jobs or []):
@@ -83,7 +85,7 @@ def hold(
 
     async def work(conn: "Raw") -> int:
         count = await failures.hold(conn, reason, **wanted)
-        await note(conn, "queue hold", reason=reason, held=count, which=wanted)
+        await record(conn, "remedy", "queue hold", after={"reason": reason, "held": count, "which": wanted})
         return count
 
     count = ask_as(Role.OPS, work)
@@ -114,10 +116,10 @@ def discard(
     copy = export or _export_file()
 
     async def work(conn: "Raw") -> int:
-        from zena.kit.changes import note
+        from zena.kit.changes import record
 
         count = await failures.discard(conn, [one.id for one in held], copy)
-        await note(conn, "queue discard", jobs=count, copy=str(copy))
+        await record(conn, "remedy", "queue discard", after={"jobs": count, "copy": str(copy)})
         return count
 
     try:

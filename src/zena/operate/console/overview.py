@@ -13,9 +13,9 @@ from zena.kit.html import AnyRequest
 from zena.kit.i18n import N_
 from zena.kit.scope import Identity
 from zena.kit.state import state_of
+from zena.operate.changes import listed
 from zena.operate.console.charts import line, marks
 from zena.operate.console.desk import answer, last_hour, memo_of
-from zena.operate.metrics.changes import changes
 from zena.operate.metrics.over_time import SPANS, Moment, Span, over_time
 from zena.operate.metrics.report import HTTP
 
@@ -54,7 +54,7 @@ async def overview(
             "report": found,
             "titles": TITLES,
             "processes": fates(found["processes"]),
-            **drawn(moments, shown, await changes(conn, moments[0].at)),
+            **drawn(moments, shown, await listed(conn, moments[0].at)),
         }
 
     return await answer(request, session, identity, "ops/overview.html", read)

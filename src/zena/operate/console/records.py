@@ -13,8 +13,8 @@ from zena.kit.db import Raw
 from zena.kit.html import AnyRequest
 from zena.kit.scope import Identity
 from zena.kit.state import state_of
+from zena.operate.changes import listed
 from zena.operate.console.desk import REPORT_AGE, answer, memo_of
-from zena.operate.metrics.changes import changes
 from zena.operate.metrics.firms import MOST, firms
 from zena.settings.load import described
 
@@ -44,7 +44,7 @@ async def what_changed(request: AnyRequest, session: AsyncSession, identity: Ide
     """Deploys, migrations, settings and remedies, the latest first."""
 
     async def read(conn: Raw) -> dict[str, Any]:
-        return {"changes": await changes(conn, state_of(request).clock.now() - _BACK)}
+        return {"changes": await listed(conn, state_of(request).clock.now() - _BACK)}
 
     return await answer(request, session, identity, "ops/changes.html", read)
 

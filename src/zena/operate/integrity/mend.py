@@ -3,6 +3,7 @@
 from typing import Final
 from uuid import UUID
 
+from zena.kit.changes import record
 from zena.kit.checks import Repair
 from zena.kit.db import Raw
 from zena.operate.integrity.finding import Finding
@@ -11,7 +12,6 @@ from zena.operate.integrity.look import Eyes
 from zena.operate.integrity.orphans import foreign_keys, repair_orphans
 
 _ONE_AT_A_TIME: Final = "SELECT pg_try_advisory_xact_lock(hashtextextended('zena integrity repair', 0))"
-_CHANGE: Final = "INSERT INTO ops.change (kind, what, actor, after) VALUES ('remedy', 'integrity repair', $1, $2)"
 
 
 class Busy(Exception):  # noqa: N818 - says what is
@@ -30,7 +30,7 @@ async def mend(seen: Eyes, findings: list[Finding], run_id: UUID, actor: str) ->
         done = await _orphans(conn, findings, run_id)
         done += await _tenants(seen, findings, run_id)
         if done:
-            await conn.execute(_CHANGE, actor, {"run": str(run_id), "done": done})
+            await record(conn, "remedy", "integrity repair", actor=actor, after={"run": run_id, "done": done})
     return done
 
 

@@ -4,9 +4,9 @@ import asyncio
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from zena.kit.changes import record
 from zena.kit.db import Raw
 from zena.kit.maintenance import Mode, Standing
-from zena.operate.changes import record
 
 READ: Final = "SELECT mode, message, retry_after, since FROM ops.maintenance"
 _WRITE: Final = "UPDATE ops.maintenance SET mode = $1, message = $2, retry_after = $3, since = $4"
@@ -55,7 +55,7 @@ async def declare(conn: Raw, wanted: Standing, *, actor: str) -> Declared:
         now = replace(wanted, since=await conn.fetchval("SELECT now()")) if changed else before
         if changed:
             await conn.execute(_WRITE, now.mode, now.message, now.retry_after, now.since)
-            await record(conn, "maintenance", _what(now), actor, before=_told(before), after=_told(now))
+            await record(conn, "maintenance", _what(now), actor=actor, before=_told(before), after=_told(now))
         await _default(conn, read_only=now.mode is not Mode.UP)
     if changed:
         await asyncio.sleep(_NOTICED)

@@ -1,12 +1,10 @@
 """What a start has to tell: to the record of changes, and to who started it."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
 import asyncpg
 
-from zena.kit.db import Raw, asyncpg_dsn, set_json_codecs
+from zena.kit.db import dialled
 from zena.kit.logs import get_logger
 from zena.kit.maintenance import Mode
 from zena.operate import changes
@@ -29,7 +27,7 @@ async def note_start(settings: "Settings") -> None:
     if settings.secret_url(Role.OPS) is None:
         return
     try:
-        async with _connected(settings, Role.OPS) as conn:
+        async with dialled(settings.dsn(Role.OPS), "zena-start") as conn:
             await changes.note_start(conn, settings)
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         log.warning("changes since the last start not recorded", error=type(error).__name__)
@@ -37,18 +35,8 @@ async def note_start(settings: "Settings") -> None:
 
 async def said_at_start(settings: "Settings") -> str | None:
     """Return the line that tells whoever starts it of maintenance, None when all is open."""
-    async with _connected(settings, Role.APP) as conn:
+    async with dialled(settings.dsn(Role.APP), "zena-start") as conn:
         standing = await read(conn)
     if standing.mode is Mode.UP or standing.since is None:
         return None
     return _SAID[standing.mode].format(since=f"{standing.since:%Y-%m-%d %H:%M} UTC")
-
-
-@asynccontextmanager
-async def _connected(settings: "Settings", role: Role) -> AsyncIterator[Raw]:
-    conn = await asyncpg.connect(asyncpg_dsn(settings.dsn(role)), timeout=5, command_timeout=10)
-    try:
-        await set_json_codecs(conn)
-        yield conn
-    finally:
-        await conn.close(timeout=5)

@@ -7,6 +7,7 @@ from typing import Any, Final
 from zena.kit.db import Raw
 from zena.kit.queue.admin import sizes
 from zena.operate.metrics.read import Measured, read_series, together
+from zena.operate.metrics.statements import known
 from zena.operate.slo.burn import as_json, statuses
 from zena.operate.telemetry.limits import slow_after
 
@@ -84,18 +85,12 @@ def _http(found: dict[str, list[Measured]], seconds: float) -> dict[str, Any]:
 async def _database(conn: Raw, found: dict[str, list[Measured]], seconds: float) -> dict[str, Any]:
     queries = found.get("query", [])
     slowest = sorted(queries, key=lambda one: -one.total)[:_SLOWEST]
-    texts = {
-        row["fingerprint"]: row
-        for row in await conn.fetch(
-            "SELECT fingerprint, text, caller FROM ops.statement WHERE fingerprint = ANY($1)",
-            [one.label for one in slowest],
-        )
-    }
+    texts = await known(conn, [one.label for one in slowest])
+    unknown = {"text": None, "caller": None}
     costly = [
         {
             "fingerprint": one.label,
-            "text": texts[one.label]["text"] if one.label in texts else None,
-            "caller": texts[one.label]["caller"] if one.label in texts else None,
+            **texts.get(one.label, unknown),
             "total_ms": _round(one.total),
             **_figures(one, seconds),
         }

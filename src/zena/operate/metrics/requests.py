@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from zena.kit.db import Raw
+from zena.operate.metrics.statements import known
 
 _ONE: Final = "SELECT * FROM ops.request WHERE request_id = $1 ORDER BY at DESC LIMIT 1"
 _SLOWEST: Final = """
@@ -20,9 +21,9 @@ async def request_called(conn: Raw, request_id: str) -> dict[str, Any] | None:
         return None
     found = dict(row)
     statements = found["facts"].get("statements", [])
-    texts = await _texts(conn, [one["fingerprint"] for one in statements])
+    texts = await known(conn, [one["fingerprint"] for one in statements])
     for one in statements:
-        one["text"] = texts.get(one["fingerprint"])
+        one["text"] = texts.get(one["fingerprint"], {}).get("text")
     return found
 
 
@@ -31,8 +32,3 @@ async def slowest(
 ) -> list[dict[str, Any]]:
     """Return the slowest kept requests since an instant."""
     return [dict(row) for row in await conn.fetch(_SLOWEST, since, route, kept_for, limit)]
-
-
-async def _texts(conn: Raw, fingerprints: list[str]) -> dict[str, str]:
-    rows = await conn.fetch("SELECT fingerprint, text FROM ops.statement WHERE fingerprint = ANY($1)", fingerprints)
-    return {row["fingerprint"]: row["text"] for row in rows}

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from zena.kit.changes import note
+from zena.kit.changes import record
 from zena.kit.db import Raw
 from zena.kit.queue.restart import ask_restart
 from zena.operate.queue.standing import workers
@@ -31,7 +31,7 @@ async def ask(conn: Raw) -> set[UUID]:
     """Ask all workers to end and be replaced; return those that are alive now."""
     before = {worker["process"] for worker in await workers(conn) if worker["alive"]}
     await ask_restart(conn)
-    await note(conn, "queue restart", kind="maintenance", workers=len(before))
+    await record(conn, "maintenance", "queue restart", after={"workers": len(before)})
     return before
 
 
