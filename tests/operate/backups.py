@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -55,9 +56,9 @@ class House:
     def verify(self, path: Path, **changes: Any) -> None:
         asyncio.run(verify(self.settings.model_copy(update=changes), path, head=head_on_disk(MIGRATIONS)))
 
-    def restore(self, path: Path, **changes: Any) -> Restored:
+    def restore(self, path: Path, at: datetime | None = None, **changes: Any) -> Restored:
         found, head = self.settings.model_copy(update=changes), head_on_disk(MIGRATIONS) or ""
-        now = SystemClock().now()
+        now = at or SystemClock().now()
         return asyncio.run(restore(found, path, now, head=head, upgrade=lambda new: upgraded(new, MIGRATIONS)))
 
     def ask(self, *statements: str) -> Any:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 
 import asyncpg
 import pytest
@@ -17,6 +18,7 @@ from tests.cli.run import command, variables
 from tests.kit.pg import ask
 from tests.operate.backups import DATABASES, MIGRATIONS, TASKS, House, installation, made
 from zena.cli.schema import upgraded
+from zena.kit.clock import SystemClock
 from zena.kit.embedded.attach import with_urls
 from zena.kit.exits import Exit
 from zena.kit.queue import JobWork
@@ -98,6 +100,13 @@ def test_a_damaged_file_comes_back_and_a_newer_one_stays(house: House) -> None:
     assert house.restore(house.archive).files == 1
     assert (house.file.read_bytes(), newer.read_bytes()) == (right, b"uploaded since")
     newer.unlink()
+
+
+def test_two_restores_in_one_second_do_not_meet(house: House) -> None:
+    at = SystemClock().now().replace(microsecond=0)
+    former = [house.restore(house.archive, at + timedelta(milliseconds=by)).former for by in (0, 1)]
+    assert None not in former
+    assert former[0] != former[1]
 
 
 def test_without_yes_it_is_told_what_would_happen(house: House) -> None:

@@ -117,7 +117,7 @@ class Database:
             max_size=options.pool_size,
             init=set_json_codecs,
             connection_class=measured_connection(self.telemetry),
-            reset=_leave_as_is,
+            reset=leave_as_is,
             **options.connect_args(),
         )
 
@@ -220,7 +220,7 @@ def _engine(options: DatabaseOptions, telemetry: Telemetry) -> AsyncEngine:
     return engine
 
 
-async def _leave_as_is(connection: Any) -> None:
+async def leave_as_is(connection: Any) -> None:
     """Spare the round trip of RESET ALL: what we set is local to its transaction, and the pool ends those itself."""
 
 

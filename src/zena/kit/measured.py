@@ -14,17 +14,17 @@ from zena.kit.telemetry import Telemetry
 def measured_connection(telemetry: Telemetry) -> type[Any]:
     """Return a connection class that tells `telemetry` of each statement; a transaction's ends are statements too."""
 
-    def measured(send: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    def measured(name: str) -> Callable[..., Awaitable[Any]]:
         async def sent(self: Any, query: str, *args: Any, **options: Any) -> Any:
             began = perf_counter()
             try:
-                return await send(self, query, *args, **options)
+                return await getattr(asyncpg.Connection, name)(self, query, *args, **options)
             finally:
                 telemetry.query(query, perf_counter() - began)
 
         return sent
 
-    ways = {name: measured(getattr(asyncpg.Connection, name)) for name in ("execute", "fetch", "fetchrow", "fetchval")}
+    ways = {name: measured(name) for name in ("execute", "fetch", "fetchrow", "fetchval")}
     return type("Measured", (asyncpg.Connection,), ways)
 
 

@@ -15,7 +15,7 @@ from pgqueuer.models import HealthCheckEvent
 from pgqueuer.qm import QueueManager
 from pgqueuer.types import Channel
 
-from zena.kit.db import Database, asyncpg_dsn
+from zena.kit.db import Database, asyncpg_dsn, leave_as_is
 from zena.kit.logs import get_logger
 from zena.kit.queue.admin import TRIM
 from zena.kit.queue.crons import cron_job, schedule_crons
@@ -78,6 +78,7 @@ async def _pool(db: Database) -> "AsyncIterator[asyncpg.Pool[asyncpg.Record]]":
         max_size=4,
         command_timeout=30,
         timeout=5,
+        reset=leave_as_is,  # nothing to ask of a connection that the server has cut while a job was being cancelled
         server_settings={
             "role": WORKER_ROLE,
             "application_name": "zena-queue",

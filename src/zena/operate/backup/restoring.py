@@ -50,7 +50,7 @@ async def restore(settings: Settings, path: Path, at: datetime, *, head: str, up
     The one in use is renamed, not dropped. Refused at any step, database, files and keys are as they were.
     """
     ring = load_backup_keys(settings, make=False)
-    former = f"{FORMER}{at:%Y%m%d_%H%M%S}"
+    former = _former(at)
     with shelf.at_work(settings.backups_path) as draft:
         manifest = archive.manifest_of(path, ring)
         check_fit(path, manifest, head)
@@ -76,9 +76,14 @@ async def undo(settings: Settings, at: datetime, *, head: str, upgrade: Upgrade)
             raise Refused("there is no former database: nothing was restored since, or it was undone")
         await upgrade(beside(settings, former[-1]))
         await check_posture(beside(settings, former[-1]).dsn(), head=head)
-        name = f"{FORMER}{at:%Y%m%d_%H%M%S}"
+        name = _former(at)
         await swap(settings, new=former[-1], former=name)
     return name
+
+
+def _former(at: datetime) -> str:
+    """Return what the replaced database is called: to the microsecond, for two restores may follow in one second."""
+    return f"{FORMER}{at:%Y%m%d_%H%M%S_%f}"
 
 
 async def _finish(settings: Settings, head: str, upgrade: Upgrade) -> None:
