@@ -1,6 +1,8 @@
 """`zena slo`: are the promises kept? The exit code answers: 0 ok, 1 burning, 2 exhausted, 3 no data."""
 
 from datetime import datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -47,6 +49,42 @@ def check(
     stale = freshness is not None and (age is None or age > freshness)
     _tell(found, age, stale=stale)
     raise typer.Exit(3 if stale else _code(found, alerts=alerts))
+
+
+class Format(StrEnum):
+    """Whose language the promises are told in."""
+
+    OPENSLO = "openslo"
+    PROMETHEUS = "prometheus"
+    GRAFANA = "grafana"
+
+
+@app.command()
+def export(
+    format: Annotated[Format, typer.Option("--format", help="openslo, prometheus (rules) or grafana (a dashboard).")],  # noqa: A002 - the option's name
+    out: Annotated[Path | None, typer.Option(help="Write to this file instead of printing.")] = None,
+) -> None:
+    """Print the promises for other tools: OpenSLO v1, Prometheus recording and alerting rules, a Grafana dashboard.
+
+    Needs no database. Exit 74 when the file cannot be written.
+
+    Example: zena slo export --format prometheus --out zena.rules.yml
+    """
+    text = _exported(format)
+    if out is None:
+        say({"format": format.value, "content": text}, text.rstrip("\n"))
+        return
+    out.write_text(text, encoding="utf-8")
+    say({"format": format.value, "path": str(out.absolute())}, f"written to {out}")
+
+
+def _exported(wanted: Format) -> str:
+    from zena.operate.slo.dashboard import grafana_dashboard
+    from zena.operate.slo.openslo import openslo
+    from zena.operate.slo.rules import prometheus_rules
+
+    makers = {Format.OPENSLO: openslo, Format.PROMETHEUS: prometheus_rules, Format.GRAFANA: grafana_dashboard}
+    return makers[wanted]()
 
 
 async def _measure(conn: "Raw", now: datetime) -> "tuple[list[Status], float | None]":

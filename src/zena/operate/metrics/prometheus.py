@@ -32,9 +32,21 @@ def _lines(report: Mapping[str, Any]) -> Iterator[str]:
         "zena_slo_budget_left", "Share of the 30 day budget that is left",
         (({"slo": row["id"]}, row["budget_left"]) for row in report["slo"]),
     )  # fmt: skip
+    windows = [
+        ({"slo": row["id"], "window": name}, one) for row in report["slo"] for name, one in row["windows"].items()
+    ]
     yield from _family(
         "zena_slo_burn_rate", "How many times faster than allowed the budget is spent",
-        (({"slo": r["id"], "window": w}, v["burn"]) for r in report["slo"] for w, v in r["windows"].items()),
+        ((labels, one["burn"]) for labels, one in windows),
+    )  # fmt: skip
+    yield from _family("zena_slo_events", "Events of the window", ((labels, one["total"]) for labels, one in windows))
+    yield from _family(
+        "zena_slo_bad_events", "Events of the window that were not good",
+        ((labels, one["total"] - one["good"]) for labels, one in windows),
+    )  # fmt: skip
+    yield from _family(
+        "zena_slo_age_seconds", "Age of the newest counts, which a worker makes each minute",
+        [({}, report["slo_age_seconds"])],
     )  # fmt: skip
 
 
@@ -55,7 +67,8 @@ def _family(name: str, text: str, samples: Iterable[tuple[Mapping[str, str], flo
     yield f"# TYPE {name} gauge"
     for labels, value in samples:
         if value is not None:
-            yield f"{name}{{{','.join(f'{key}={_quoted(text)}' for key, text in labels.items())}}} {value}"
+            told = ",".join(f"{key}={_quoted(text)}" for key, text in labels.items())
+            yield f"{name}{{{told}}} {value}" if told else f"{name} {value}"
 
 
 def _quoted(value: str) -> str:

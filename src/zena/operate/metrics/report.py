@@ -8,7 +8,7 @@ from zena.kit.db import Raw
 from zena.kit.queue.admin import sizes
 from zena.operate.metrics.read import Measured, read_series, together
 from zena.operate.metrics.statements import known
-from zena.operate.slo.burn import as_json, statuses
+from zena.operate.slo.burn import as_json, freshness, statuses
 from zena.operate.telemetry.limits import slow_after
 
 HTTP: Final = ("http.dashboard", "http.api", "http.page", "http.heavy", "http.anonymous", "http.own")
@@ -49,6 +49,7 @@ async def report(conn: Raw, now: datetime, window: timedelta) -> dict[str, Any]:
         "processes": [dict(row) for row in await conn.fetch(_PROCESSES)],
         "loop_lag": {one.label: _figures(one, seconds) for one in found.get("loop.lag", [])},
         "slo": [as_json(status) for status in await statuses(conn, now)],
+        "slo_age_seconds": await freshness(conn, now),
     }
 
 

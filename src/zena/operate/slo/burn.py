@@ -31,11 +31,11 @@ RULES: Final = (
     ("ticket", 1.0, "3d", "6h"),
 )
 BUDGET: Final = "30d"
-_LEAST_BAD: Final = 10
-_LEAST_EVENTS: Final = 100
+LEAST_BAD: Final = 10
+LEAST_EVENTS: Final = 100
 #: A burn rate that would need more than half of all events to be bad can hardly ever be reached: it is lowered to that.
-_MOST_BAD: Final = 0.5
-_Z95: Final = 1.96  # two-sided 95%
+MOST_BAD: Final = 0.5
+Z95: Final = 1.96  # two-sided 95%
 
 _COUNTS: Final = """
 SELECT i.slo, w.name, sum(i.good)::bigint AS good, sum(i.total)::bigint AS total
@@ -108,7 +108,7 @@ def status_of(objective: Objective, counts: Mapping[str, Count]) -> Status:
     if not month.total:
         return Status(objective, "no_data", counts, burns, None, None)
     left = 1 - month.bad / ((1 - objective.target) * month.total)
-    state = "exhausted" if left <= 0 and month.bad >= _LEAST_BAD else "burning" if alerts else "ok"
+    state = "exhausted" if left <= 0 and month.bad >= LEAST_BAD else "burning" if alerts else "ok"
     return Status(objective, state, counts, burns, left, _time_left(left, burns["1h"]), alerts)
 
 
@@ -117,7 +117,12 @@ def burn(count: Count, target: float) -> float | None:
     return count.bad / count.total / (1 - target) if count.total else None
 
 
-def wilson_lower(bad: int, total: int, z: float = _Z95) -> float:
+def alarming_share(objective: Objective, rate: float) -> float:
+    """Return the share of bad events above which a budget burns at this rate, as far as it can be reached at all."""
+    return min(rate * (1 - objective.target), MOST_BAD)
+
+
+def wilson_lower(bad: int, total: int, z: float = Z95) -> float:
     """Return the lower bound of a share (Wilson 1927): the lower end of its 95% interval."""
     if not total:
         return 0.0
@@ -127,16 +132,16 @@ def wilson_lower(bad: int, total: int, z: float = _Z95) -> float:
 
 
 def _burns(objective: Objective, counts: Mapping[str, Count], rate: float, long: str, short: str) -> bool:
-    share = min(rate * (1 - objective.target), _MOST_BAD)
+    share = alarming_share(objective, rate)
     far, near = counts.get(long, Count()), counts.get(short, Count())
-    if far.bad < _LEAST_BAD or far.total < _LEAST_EVENTS or not near.total:
+    if far.bad < LEAST_BAD or far.total < LEAST_EVENTS or not near.total:
         return False
     return wilson_lower(far.bad, far.total) > share and near.bad / near.total > share
 
 
 def _goal(objective: Objective, counts: Mapping[str, Count], burns: Mapping[str, float | None]) -> Status:
     hour = counts.get("1h", Count())
-    if hour.total < _LEAST_EVENTS:
+    if hour.total < LEAST_EVENTS:
         return Status(objective, "no_data", counts, burns, None, None)
     missed = wilson_lower(hour.bad, hour.total) > 1 - objective.target
     return Status(objective, "burning" if missed else "ok", counts, burns, None, None)
