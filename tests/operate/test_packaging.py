@@ -69,10 +69,10 @@ def test_a_unit_is_what_systemd_understands(path: Path, tmp_path: Path) -> None:
     for one in UNITS:
         text = one.read_text(encoding="utf-8").replace("/opt/zena/bin/zena", f"{Path(sys.executable).parent}/zena")
         (tmp_path / one.name).write_text(text, encoding="utf-8")
-    command = [analyze, "verify", "--man=no", tmp_path / path.name]
+    command = [analyze, "verify", "--man=no", str(tmp_path / path.name)]
     ran = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (ran.returncode, ran.stderr) == (0, "")
-    command = [analyze, "security", "--offline=yes", "--threshold=20", tmp_path / path.name]
+    command = [analyze, "security", "--offline=yes", "--threshold=20", str(tmp_path / path.name)]
     ran = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stdout[-1500:]
 
@@ -139,18 +139,19 @@ def test_compose_waits_for_what_it_needs_and_shows_nothing_but_the_proxy() -> No
 
 def test_the_image_is_made_from_locked_packages_and_files_that_there_are() -> None:
     text = (PACKAGING / "compose/Dockerfile").read_text(encoding="utf-8")
-    sources = [source for line in re.findall(r"^COPY (?!--from)(.+)", text, re.M) for source in line.split()[:-1]]
+    copied = re.findall(r"^COPY (?!--from)(.+)", text, re.MULTILINE)
+    sources = [source for line in copied for source in line.split()[:-1]]
     ignored = (PACKAGING / "compose/Dockerfile.dockerignore").read_text(encoding="utf-8").splitlines()
     for source in sources:
         assert f"!{source}" in ignored
         assert source == "dist/*.whl" or (ROOT / source).is_file()
     assert "--require-hashes" in text
-    assert re.search(r"^USER zena$", text, re.M)
+    assert re.search(r"^USER zena$", text, re.MULTILINE)
     assert not re.search(r"(?i)password|secret", text)
 
 
 def test_caddy_understands_its_file(tmp_path: Path) -> None:
-    command = [program("caddy"), "validate", "--adapter", "caddyfile", "--config", PACKAGING / "proxy/Caddyfile"]
+    command = [program("caddy"), "validate", "--adapter", "caddyfile", "--config", str(PACKAGING / "proxy/Caddyfile")]
     ran = subprocess.run(
         command,
         capture_output=True,

@@ -1,4 +1,4 @@
-"""The promises in other tools' languages: the specification's shape, names that a scrape has, the same alarms as ours."""
+"""The promises in other tools' languages: the specification's shape, a scrape's names, the same alarms as ours."""
 
 import json
 import re
@@ -38,8 +38,8 @@ _GROUPED = re.compile(r"(?:by|on) \(([^)]*)\)")
 
 #: Bad and total by window: what stands for a quiet day, fast and slow fires, too few to tell, a fire that is out.
 CASES: tuple[dict[str, tuple[int, int]], ...] = (
-    {window: (0, 1000) for window in ("5m", "30m", "1h", "2h", "6h", "1d", "3d", "30d")},
-    {window: (900, 1000) for window in ("5m", "30m", "1h", "2h", "6h", "1d", "3d", "30d")},
+    dict.fromkeys(("5m", "30m", "1h", "2h", "6h", "1d", "3d", "30d"), (0, 1000)),
+    dict.fromkeys(("5m", "30m", "1h", "2h", "6h", "1d", "3d", "30d"), (900, 1000)),
     {"5m": (20, 100), "30m": (100, 500), "1h": (200, 1000), "6h": (200, 6000), "30d": (200, 100_000)},
     {"5m": (9, 9), "30m": (9, 9), "1h": (9, 9), "2h": (9, 9), "6h": (9, 9), "1d": (9, 99), "30d": (9, 99)},
     {"1h": (800, 1000), "6h": (800, 1000), "30m": (0, 10), "5m": (0, 10), "30d": (800, 10**6)},
@@ -189,7 +189,8 @@ def test_prometheus_goes_off_where_we_do(tmp_path: Path) -> None:
         "interval": "1m",
         "input_series": [{"series": "zena_slo_age_seconds", "values": "400x20"}],
         "alert_rule_test": [
-            {"eval_time": "10m", "alertname": name, "exp_alerts": [expected(name)]} for name in ("ZenaAbsent", "ZenaUncounted")
+            {"eval_time": "10m", "alertname": name, "exp_alerts": [expected(name)]}
+            for name in ("ZenaAbsent", "ZenaUncounted")
         ],
     })  # fmt: skip
     dashboard = tmp_path / "dashboard.yml"
@@ -197,7 +198,7 @@ def test_prometheus_goes_off_where_we_do(tmp_path: Path) -> None:
     dashboard.write_text(json.dumps({"groups": [{"name": "panels", "rules": asked}]}), encoding="utf-8")
     written = tmp_path / "tests.yml"
     written.write_text(json.dumps({"rule_files": [rules.name], "evaluation_interval": "1m", "tests": tests}))
-    for words in (["check", "rules", rules, dashboard], ["test", "rules", written]):
+    for words in (["check", "rules", str(rules), str(dashboard)], ["test", "rules", str(written)]):
         ran = subprocess.run([promtool, *words], capture_output=True, text=True, check=False, cwd=tmp_path)
         assert ran.returncode == 0, ran.stdout[-3000:] + ran.stderr[-3000:]
     going_off = sum(bool(check["exp_alerts"]) for test in tests for check in test["alert_rule_test"])

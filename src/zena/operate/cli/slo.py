@@ -61,7 +61,7 @@ class Format(StrEnum):
 
 @app.command()
 def export(
-    format: Annotated[Format, typer.Option("--format", help="openslo, prometheus (rules) or grafana (a dashboard).")],  # noqa: A002 - the option's name
+    format: Annotated[Format, typer.Option("--format", help="openslo, prometheus (rules) or grafana (a dashboard).")],
     out: Annotated[Path | None, typer.Option(help="Write to this file instead of printing.")] = None,
 ) -> None:
     """Print the promises for other tools: OpenSLO v1, Prometheus recording and alerting rules, a Grafana dashboard.
