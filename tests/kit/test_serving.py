@@ -111,6 +111,13 @@ def test_H07_a_body_that_stops(port: int) -> None:
     assert time.monotonic() - started < 3
 
 
+def test_a_body_whose_last_piece_is_larger_than_any_head_is_taken(port: int) -> None:
+    body = b"x" * 900_000
+    head = b"POST / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(body)
+    assert speak(port, head, body, pause=0.2).startswith(b"HTTP/1.1 200")
+    assert speak(port, head + body).startswith(b"HTTP/1.1 200")
+
+
 def test_a_slow_but_steady_body_is_taken(port: int) -> None:
     head = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\nConnection: close\r\n\r\n"
     assert speak(port, head, *[b"a"] * 10, pause=0.2).endswith(b"POST 10")

@@ -25,6 +25,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
     _clock: asyncio.TimerHandle | None = None
     _in_head = True
+    _ended = False
     _raw = 0
     _fields = 0
     _refused = False
@@ -41,8 +42,10 @@ class LimitedProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self._refused:
             return
+        self._ended = False
         super().data_received(data)
-        self._raw = self._raw + len(data) if self._in_head else 0
+        # What arrived with the end of a body is no head, however much it is.
+        self._raw = self._raw + len(data) if self._in_head and not self._ended else 0
         if self._raw > RAW_LIMIT:
             self._refuse(431)
 
@@ -77,7 +80,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         if not self._refused:
-            self._in_head = True
+            self._in_head = self._ended = True
             self._expect(None)
             super().on_message_complete()
 
