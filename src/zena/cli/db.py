@@ -89,10 +89,11 @@ async def _ask(dsn: str) -> dict[str, str | float]:
 
     from zena.kit.db import asyncpg_dsn
 
-    connection = await asyncpg.connect(asyncpg_dsn(dsn), timeout=5, command_timeout=5)
+    connection = await asyncpg.connect(asyncpg_dsn(dsn), timeout=5, command_timeout=5, statement_cache_size=0)
     try:
         started = time.perf_counter()
-        row = await connection.fetchrow("SELECT current_setting('server_version') AS server, current_user AS name")
+        async with connection.transaction():  # behind a pooler, what is prepared lasts no longer
+            row = await connection.fetchrow("SELECT current_setting('server_version') AS server, current_user AS name")
         took = round((time.perf_counter() - started) * 1000, 1)
     finally:
         await connection.close(timeout=5)

@@ -61,7 +61,7 @@ def require(found: "Settings", *roles: "Role") -> None:
 
 
 def ask_as(role: "Role", work: "Callable[[Raw], Awaitable[T]]", *, timeout: float = 30.0, checked: bool = False) -> T:
-    """Run a coroutine function with a connection to the running database as `role`.
+    """Run a coroutine function with a connection to the running database as `role`, past any pooler.
 
     EmbeddedError if none runs; SettingsError if the URL of `role` is not configured, or, where `checked`, if the
     database does not hold tenants apart or has another release's schema.
@@ -72,7 +72,8 @@ def ask_as(role: "Role", work: "Callable[[Raw], Awaitable[T]]", *, timeout: floa
         found = connected(role)
         if checked:
             await check_database(found)
-        async with dialled(found.dsn(role), "zena-cli", patience=timeout) as conn:
+        url = found.direct_dsn if role == "app" else found.dsn(role)
+        async with dialled(url, "zena-cli", patience=timeout) as conn:
             return await work(conn)
 
     return asyncio.run(run())

@@ -116,7 +116,7 @@ class Database:
             min_size=0,
             max_size=options.pool_size,
             init=set_json_codecs,
-            connection_class=measured_connection(self.telemetry),
+            connection_class=measured_connection(self.telemetry, pooled=self.options.pooled),
             reset=leave_as_is,
             **options.connect_args(),
         )
@@ -201,7 +201,8 @@ def sqlalchemy_url(url: str) -> str:
 
 
 def _engine(options: DatabaseOptions, telemetry: Telemetry) -> AsyncEngine:
-    connect_args = options.connect_args() | {"connection_class": measured_connection(telemetry)}
+    measured = measured_connection(telemetry, pooled=options.pooled)
+    connect_args = options.connect_args() | {"connection_class": measured}
     if options.pooled:
         connect_args |= {"prepared_statement_cache_size": 0, "prepared_statement_name_func": lambda: f"z{uuid4().hex}"}
     engine = create_async_engine(

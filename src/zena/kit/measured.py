@@ -1,6 +1,7 @@
 """Timing of every statement, whichever way it is sent: through the raw pool, a raw connection or SQLAlchemy."""
 
 from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 from time import perf_counter
 from typing import Any
 
@@ -11,14 +12,20 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from zena.kit.telemetry import Telemetry
 
 
-def measured_connection(telemetry: Telemetry) -> type[Any]:
-    """Return a connection class that tells `telemetry` of each statement; a transaction's ends are statements too."""
+def measured_connection(telemetry: Telemetry, *, pooled: bool = False) -> type[Any]:
+    """Return a connection class that tells `telemetry` of each statement; a transaction's ends are statements too.
+
+    Behind a transaction pooler (`pooled`) a statement that stands alone becomes a transaction: it is prepared by one
+    message and run by the next, and between the two the pooler may lend us another server's connection.
+    """
 
     def measured(name: str) -> Callable[..., Awaitable[Any]]:
         async def sent(self: Any, query: str, *args: Any, **options: Any) -> Any:
             began = perf_counter()
+            alone = pooled and (args or name != "execute") and not self.is_in_transaction()
             try:
-                return await getattr(asyncpg.Connection, name)(self, query, *args, **options)
+                async with self.transaction() if alone else nullcontext():
+                    return await getattr(asyncpg.Connection, name)(self, query, *args, **options)
             finally:
                 telemetry.query(query, perf_counter() - began)
 

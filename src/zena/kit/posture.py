@@ -41,12 +41,16 @@ async def check_posture(url: str, *, head: str | None = None) -> None:
     Raises SettingsError with every finding, DatabaseUnreachable when there is no connection.
     """
     try:
-        connection = await asyncpg.connect(asyncpg_dsn(url), timeout=_TIMEOUT, command_timeout=_TIMEOUT)
+        # Fit for a transaction pooler: no named statements, and below no statement outside of a transaction.
+        connection = await asyncpg.connect(
+            asyncpg_dsn(url), timeout=_TIMEOUT, command_timeout=_TIMEOUT, statement_cache_size=0
+        )
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise DatabaseUnreachable(f"the database cannot be reached: {str(error) or type(error).__name__}") from error
     try:
-        problems = await posture_problems(connection)
-        problems += [] if head is None else await _schema_problems(connection, head)
+        async with connection.transaction(readonly=True):
+            problems = await posture_problems(connection)
+            problems += [] if head is None else await _schema_problems(connection, head)
     finally:
         await connection.close(timeout=_TIMEOUT)
     if problems:

@@ -3,6 +3,7 @@
 --   psql -v owner_password=... -v app_password=... -v ops_password=... -v ops_read_password=... -v backup_password=...
 -- A password that is not given is left as it is. Other variables: database (zena), template (template0).
 \set ON_ERROR_STOP on
+SET client_min_messages = warning;
 \if :{?database}
 \else
   \set database zena

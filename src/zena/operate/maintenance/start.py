@@ -35,7 +35,7 @@ async def note_start(settings: "Settings") -> None:
 
 async def said_at_start(settings: "Settings") -> str | None:
     """Return the line that tells whoever starts it of maintenance, None when all is open."""
-    async with dialled(settings.dsn(Role.APP), "zena-start") as conn:
+    async with dialled(settings.direct_dsn, "zena-start") as conn:
         standing = await read(conn)
     if standing.mode is Mode.UP or standing.since is None:
         return None

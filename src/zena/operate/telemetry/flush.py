@@ -64,8 +64,7 @@ class Flusher:
         self.started = state.clock.now()
         self.failures = 0
         self.ended = False
-        self._url = state.db.options.url
-        self._pooled = state.db.options.pooled
+        self._url = state.db.options.direct_url or state.db.options.url
         self._conn: Raw | None = None
         self._ids: dict[Series, int] = {}
         self._ring = Ring(state.settings.data_dir / "telemetry", f"{role}-{os.getpid()}")
@@ -153,12 +152,9 @@ class Flusher:
 
     async def _connected(self) -> Raw:
         if self._conn is None or self._conn.is_closed():
-            more = (
-                {} if self._pooled else {"server_settings": {"application_name": "zena-telemetry", "timezone": "UTC"}}
-            )
             self._conn = await asyncpg.connect(
                 asyncpg_dsn(self._url), timeout=_PATIENCE, command_timeout=_PATIENCE,
-                statement_cache_size=0 if self._pooled else 100, **more,
+                server_settings={"application_name": "zena-telemetry", "timezone": "UTC"},
             )  # fmt: skip
             await set_json_codecs(self._conn)
         return self._conn
