@@ -1,14 +1,15 @@
 """The only composition root: reads the settings, builds the parts, lets each slice register, wires the doors."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 from litestar import Litestar, Request
 from litestar.di import Provide
 from litestar.routes import HTTPRoute
-from litestar.types import Message, Scope
+from litestar.types import ControllerRouterHandler, Message, Scope
 from pydantic import SecretStr
 
 from zena import accounts, api, insight, operate, web, work
@@ -37,7 +38,7 @@ from zena.kit.pages import Cursors
 from zena.kit.problems import problem_handlers
 from zena.kit.queue.worker import run_worker
 from zena.kit.ratelimit import Buckets
-from zena.kit.realtime import Hub
+from zena.kit.realtime import Hub, Limits
 from zena.kit.registry import Registry
 from zena.kit.state import State
 from zena.kit.storage import LocalStorage
@@ -47,6 +48,7 @@ from zena.kit.templates import Renderer
 from zena.kit.throttle import Settler
 from zena.operate.maintenance.start import note_start, said_at_start
 from zena.operate.maintenance.watch import watching
+from zena.operate.realtime.answering import answering
 from zena.operate.telemetry.running import measuring
 from zena.settings import Role, Settings, load_keys
 from zena.work.demo.load import load_demo
@@ -138,11 +140,21 @@ async def started(state: State) -> AsyncIterator[State]:
 
 def create_app(state: State) -> Guard:
     """Return the ASGI application of a web process: the guard around the framework around the slices."""
+    state.describe = lambda: api.describe(state.registry.routes, DEPENDENCIES)
+    return _guarded(state, "web", [*state.registry.routes, *realtime.ROUTES])
+
+
+def create_live_app(state: State) -> Guard:
+    """Return the ASGI application of a process that takes live connections and nothing else."""
+    return _guarded(state, "websocket", [*realtime.ROUTES, *operate.LIVE_ROUTES])
+
+
+def _guarded(state: State, role: str, routes: Sequence[ControllerRouterHandler]) -> Guard:
     app = Litestar(
-        route_handlers=[*state.registry.routes, *realtime.ROUTES],
+        route_handlers=routes,
         dependencies=DEPENDENCIES,
         exception_handlers={**problem_handlers(error_page), FormRefused: refused_form, Replayed: replay_handler},
-        lifespan=[_lifespan],
+        lifespan=[partial(_lifespan, role)],
         openapi_config=None,
         request_max_body_size=None,
         before_request=_at_the_door,
@@ -153,7 +165,6 @@ def create_app(state: State) -> Guard:
         debug=False,
     )
     app.state.zena = state
-    state.describe = lambda: api.describe(state.registry.routes, DEPENDENCIES)
     state.telemetry.on_request.append(log_request)
     return Guard(app, guard_rules(state), state.telemetry)
 
@@ -219,14 +230,15 @@ async def _tell_limits(message: Message, scope: Scope) -> None:
 
 
 @asynccontextmanager
-async def _lifespan(app: Litestar) -> AsyncIterator[None]:
+async def _lifespan(role: str, app: Litestar) -> AsyncIterator[None]:
     state: State = app.state.zena
-    async with started(state), measuring(state, "web"):
-        state.hub = Hub(state.db, state.registry, Keeper(state.db), state.clock)
+    limits = Limits(connections_per_tenant=state.settings.websocket_connections)
+    async with started(state), measuring(state, role):
+        state.hub = Hub(state.db, state.registry, Keeper(state.db), state.clock, limits)
         await state.hub.start()
         settling = asyncio.create_task(Settler(state.db, state.buckets, state.secret).run())
         try:
-            async with watching(state):
+            async with watching(state), answering(state, role):
                 yield
         finally:
             settling.cancel()

@@ -20,7 +20,7 @@ from zena.kit.serving.server import GRACE
 pytestmark = pytest.mark.proof
 
 SLOW = 20
-GOING_AWAY = 1001
+SERVICE_RESTART = 1012
 _WAITING = "SELECT count(*) FROM pg_locks WHERE NOT granted"
 
 
@@ -52,7 +52,7 @@ async def test_F26_twenty_slow_requests_a_socket_and_a_stream_are_brought_to_the
             await until(lambda: all_wait(superuser), PATIENCE)
             assert site.process is not None
             site.process.terminate()
-            assert await closed(live) == GOING_AWAY
+            assert await closed(live) == SERVICE_RESTART
         assert await asyncio.wait_for(listening, PATIENCE) > 0
         assert not any(wish.done() for wish in wishes)
         released = time.monotonic()

@@ -14,6 +14,7 @@ from tests.kit.bed import until
 from tests.kit.live import CALM, Client, Live, as_superuser, channel_of, serving
 from zena.kit.embedded import ClusterUrls
 from zena.kit.ids import new_id
+from zena.kit.realtime.standing import standing
 from zena.kit.state import State
 
 DICE = random.Random(20260301)  # noqa: S311 - where to cut, not a secret
@@ -208,7 +209,7 @@ async def test_the_hub_holds_no_connection_while_nobody_listens(live: Live, firm
         return await as_superuser(urls, listening) == 0
 
     await until(hung_up)
-    assert (live.hub.stats()["connections"], live.hub.feeds) == (0, {})
+    assert (standing(live.hub)["connections"], live.hub.feeds) == (0, {})
 
 
 async def test_stopping_the_server_tells_listeners_to_come_again(state: State, firm: Firm) -> None:
@@ -217,7 +218,7 @@ async def test_stopping_the_server_tells_listeners_to_come_again(state: State, f
         async with live.client(token) as client:
             await client.subscribe(channel_of(firm))
             await live.hub.stop()
-            assert await client.closed() == 1001
+            assert await client.closed() == 1012
 
 
 async def test_whoever_comes_while_the_server_leaves_is_sent_on(state: State, firm: Firm) -> None:
@@ -226,12 +227,12 @@ async def test_whoever_comes_while_the_server_leaves_is_sent_on(state: State, fi
         async with live.client(token) as client:
             await client.subscribe(channel_of(firm))
             await live.hub.farewell()
-            assert await client.closed() == 1001
+            assert await client.closed() == 1012
         async with live.stranger() as late:
             await late.say("authenticate", token=token)
             await late.hear("error")
             assert await late.closed() == 1013
-        assert live.hub.stats()["connections"] == 0
+        assert standing(live.hub)["connections"] == 0
 
 
 async def test_F06_stopping_does_not_wait_for_a_database_that_hangs(
@@ -253,7 +254,7 @@ async def test_F06_stopping_does_not_wait_for_a_database_that_hangs(
             finally:
                 for pid in pids:
                     os.kill(pid, signal.SIGCONT)
-            assert await client.closed() == 1001
+            assert await client.closed() == 1012
 
 
 async def flood(live: Live, firm: Firm, commits: int) -> None:

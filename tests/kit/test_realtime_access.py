@@ -18,6 +18,7 @@ from zena.kit.embedded import ClusterUrls
 from zena.kit.errors import Forbidden, NotFound
 from zena.kit.ids import new_id
 from zena.kit.realtime import Limits
+from zena.kit.realtime.standing import standing
 from zena.kit.realtime.tickets import issue, ticket_digest
 from zena.kit.scope import Identity
 from zena.kit.state import State
@@ -67,7 +68,7 @@ async def test_who_does_not_say_who_it_is_gets_nothing(live: Live, said: dict[st
     async with live.stranger() as client:
         await client.say(**said)
         assert await client.closed() == code
-    assert live.hub.stats()["unauthenticated"] == 0
+    assert standing(live.hub)["unauthenticated"] == 0
 
 
 async def test_a_ticket_opens_one_socket(live: Live, firm: Firm) -> None:
@@ -117,7 +118,7 @@ async def test_G02_another_firms_channel_is_refused_logged_and_written_down(
         with pytest.raises(TimeoutError):
             await client.hear(seconds=0.3)
     assert live.keeper.written == [channel_of(stranger)]
-    assert live.hub.stats()["counts"]["cross_tenant"] == 1
+    assert standing(live.hub)["counts"]["cross_tenant"] == 1
     assert "cross-tenant" in capsys.readouterr().out + caplog.text
 
 
@@ -275,7 +276,7 @@ async def test_G04_connections_of_one_person_and_of_one_firm_are_limited(state: 
             assert await refused(live, mine) == ("connection_limit", 1013)
             async with live.client(theirs):
                 assert await refused(live, live.admit(firm, "owner")) == ("connection_limit", 1013)
-        await until(lambda: asyncio.sleep(0, live.hub.stats()["connections"] == 0))
+        await until(lambda: asyncio.sleep(0, standing(live.hub)["connections"] == 0))
         async with live.client(mine) as again:
             await again.say("ping")
             await again.hear("pong")
@@ -297,7 +298,7 @@ async def test_the_stream_tells_the_same_events_and_continues_where_it_ended(
     async with stream(live, firm, names, last_id=1) as lines:
         blocks = [await next_block(lines) for _ in range(7)]
         assert blocks[2:] == ["event", "event", "id: 2", "event", "id: 3"]
-    await until(lambda: asyncio.sleep(0, live.hub.stats()["connections"] == 0))
+    await until(lambda: asyncio.sleep(0, standing(live.hub)["connections"] == 0))
 
 
 @pytest.mark.parametrize(("name", "status"), [("tenant:{other}:probes", 404), ("tenant:{t}:nothing", 422), (None, 422)])

@@ -19,7 +19,7 @@ from zena.accounts.permissions import Permission, Role, permissions_of
 from zena.accounts.queries.actors import member_scope
 from zena.accounts.queries.audit import ChainReport, verify_chain
 from zena.accounts.queries.people import user_by_email
-from zena.accounts.queries.standing import chain, person_at
+from zena.accounts.queries.standing import Person, chain, person_at
 from zena.accounts.step_up import StepUp, missing_step
 from zena.kit.db import Database, Raw, raw
 from zena.kit.errors import NotFound
@@ -32,6 +32,7 @@ __all__ = [
     "Entered",
     "MemberCard",
     "Permission",
+    "Person",
     "Role",
     "StepUp",
     "TeamNumbers",

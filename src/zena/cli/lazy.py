@@ -26,9 +26,10 @@ class Hooks:
     `migrations` names the module with `upgrade(owner_url, ops_url)`, `state(owner_url)` and `config()`; its
     neighbour `plan` has `steps(current, head)`.
     `build_state(settings, worker=bool)`, `started(state)` (async context), `create_app(state)` (ASGI),
-    `work(state, stop)` (coroutine, returns when `stop` is set), `stopping(state)` (coroutine, called before a web
-    process drains: tell those who would stay for ever to come again elsewhere), and `welcome(settings, demo=bool)`
-    (coroutine: load the demo firm if asked; return the line that lets the first person in, or None). `program` is how
+    `create_live_app(state)` (ASGI, live connections alone), `work(state, stop)` (coroutine, returns when `stop` is
+    set), `stopping(state)` (coroutine, called before a web process drains: tell those who would stay for ever to come
+    again elsewhere), and `welcome(settings, demo=bool)` (coroutine: load the demo firm if asked; return the line that
+    lets the first person in, or None). `program` is how
     the interpreter starts this command line again, for the processes under the supervisor.
     """
 
@@ -37,6 +38,7 @@ class Hooks:
     started: str
     create_app: str
     work: str
+    create_live_app: str = ""
     stopping: str | None = None
     welcome: str | None = None
     program: tuple[str, ...] = ("-m", "zena")

@@ -5,7 +5,7 @@ import json
 import os
 import sys
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -14,6 +14,9 @@ from zena.cli.output import CommandError
 from zena.kit.exits import Exit
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from socket import socket
+
     from zena.cli.lazy import Hooks
     from zena.kit.supervisor.plan import Plan
     from zena.settings import Settings
@@ -23,6 +26,7 @@ GoOption = Annotated[int | None, typer.Option("--go-fd", hidden=True)]
 ReadyOption = Annotated[int | None, typer.Option("--ready-fd", hidden=True)]
 
 WEB_ROLES = ("app", "ops_read")
+WEBSOCKET_ROLES = ("app",)
 WORKER_ROLES = ("app", "ops", "ops_read", "backup")
 ALL_ROLES = ("app", "owner", "ops", "ops_read", "backup")
 
@@ -38,6 +42,8 @@ def serve(
     demo: Annotated[bool, typer.Option("--demo", help="Load a demo firm once, and print a sign-in link.")] = False,
 ) -> None:
     """Run everything on this machine: database (unless ZENA_DATABASE_URL is set), migrations, web and worker.
+
+    With ZENA_WEBSOCKET_PROCESSES also processes for live connections alone.
 
     Prints the address, and a link that lets the first person in. Ends at
     SIGTERM with 0, after running requests and jobs. Exit 78 when the port is
@@ -60,29 +66,36 @@ def serve(
         raise CommandError(
             f"Zena runs here already, at {where}; stop it, or set ZENA_DATA_DIR and ZENA_PORT", Exit.CONFIG
         )
-    listener = bind(found.host, found.port)
+    listeners = [bind(found.host, found.port)]
     if found.port == 0:
-        os.environ["ZENA_PORT"] = str(port_of(listener))
-        found = settings()
-    become_supervisor(_plan(found, listener.fileno(), demo=demo))
+        os.environ["ZENA_PORT"] = str(port_of(listeners[0]))
+    if found.websocket_processes:
+        listeners.append(bind(found.host, found.websocket_port, chosen_by="ZENA_WEBSOCKET_PORT"))
+        os.environ["ZENA_WEBSOCKET_PORT"] = str(port_of(listeners[1]))
+    become_supervisor(_plan(settings(), [one.fileno() for one in listeners], demo=demo))
 
 
-def _plan(found: "Settings", listener: int, *, demo: bool) -> "Plan":
+def _plan(found: "Settings", listeners: list[int], *, demo: bool) -> "Plan":
     from zena.kit.embedded.config import ARCHIVING
     from zena.kit.supervisor.plan import Plan, Spec
 
-    web_command, work_command = program("web", "--fd", str(listener)), program("queue", "work")
+    def crew(kind: str, count: int, command: list[str], roles: tuple[str, ...], **more: Any) -> list[Spec]:
+        return [Spec(f"{kind}-{number}", command, roles, **more) for number in range(1, count + 1)]
+
     children = [
-        *(Spec(f"web-{n}", web_command, WEB_ROLES) for n in range(1, found.web_processes + 1)),
-        *(Spec(f"worker-{n}", work_command, WORKER_ROLES, 30, late=True) for n in range(1, found.worker_processes + 1)),
+        *crew("web", found.web_processes, program("web", "--fd", str(listeners[0])), WEB_ROLES),
+        *crew("worker", found.worker_processes, program("queue", "work"), WORKER_ROLES, grace=30, late=True),
     ]
+    if found.websocket_processes:
+        command = program("websocket", "serve", "--fd", str(listeners[1]))
+        children += crew("websocket", found.websocket_processes, command, WEBSOCKET_ROLES)
     return Plan(
         data_dir=str(found.data_dir),
         url=found.public_url,
         children=children,
         embedded=found.embedded,
         prepare=Spec("prepare", program("prepare", *(["--demo"] if demo else [])), ALL_ROLES),
-        listener=listener,
+        listeners=listeners,
         server_options={"max_connections": str(_connections(found))} | (ARCHIVING if found.backup_wal else {}),
     )
 
@@ -92,7 +105,8 @@ def _connections(found: "Settings") -> int:
     each_web = 2 * found.pool_size + 4
     each_worker = 2 * found.worker_pool_size + 8
     spare = 16
-    return max(60, found.web_processes * each_web + found.worker_processes * each_worker + spare)
+    serving = found.web_processes + found.websocket_processes
+    return max(60, serving * each_web + found.worker_processes * each_worker + spare)
 
 
 def program(*arguments: str) -> list[str]:
@@ -121,17 +135,22 @@ def web(
 
     Example: ZENA_HOST=0.0.0.0 zena web
     """
-    from zena.kit.serving.lifeline import tell_ready
     from zena.kit.serving.listen import adopt, bind
-    from zena.kit.serving.server import serve as serve_http
 
     tie(parent)
-    create_app, build_state = resolve(_hooks().create_app), resolve(_hooks().build_state)
+    create_app = resolve(_hooks().create_app)
     found = fit_settings(go_fd)
-    listener = bind(found.host, found.port) if fd is None else adopt(fd)
-    state = build_state(found, worker=False)
+    serve_app(found, create_app, bind(found.host, found.port) if fd is None else adopt(fd), ready_fd)
+
+
+def serve_app(found: "Settings", create: "Callable[[Any], Any]", listener: "socket", ready: int | None) -> None:
+    """Serve an application of this installation on a socket until SIGTERM, then drain; what it holds is made here."""
+    from zena.kit.serving.lifeline import tell_ready
+    from zena.kit.serving.server import serve as serve_http
+
+    state = resolve(_hooks().build_state)(found, worker=False)
     on_stop = partial(resolve(stopping), state) if (stopping := _hooks().stopping) else None
-    serve_http(create_app(state), listener, on_ready=lambda: tell_ready(ready_fd), on_stop=on_stop)
+    serve_http(create(state), listener, on_ready=lambda: tell_ready(ready), on_stop=on_stop)
 
 
 def prepare(

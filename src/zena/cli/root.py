@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from zena import __version__
-from zena.cli import config, db, migrate, process, work
+from zena.cli import config, db, migrate, process, websocket, work
 from zena.cli.failures import report
 from zena.cli.lazy import Hooks, LazyCommand, resolve
 from zena.cli.output import MODE
@@ -74,6 +74,7 @@ def build_cli(commands: Iterable[tuple[str, "typer.Typer | LazyCommand"]], hooks
     app.add_typer(db.app, name="db")
     app.add_typer(config.app, name="config")
     app.add_typer(work.app, name="queue")
+    app.add_typer(websocket.app, name="websocket")
     return app
 
 

@@ -15,6 +15,7 @@ JobSeen = Callable[[str, str, float, float], None]  # job name, outcome, seconds
 CacheSeen = Callable[[str, str | None], None]  # family, reason of the miss (None: hit)
 WaitSeen = Callable[[float], None]  # seconds until a connection came free
 DeliverySeen = Callable[[float], None]  # seconds from an event until its listeners here were handed it
+LiveSeen = Callable[[str, str], None]  # what became of a live connection (close, refused), by which code
 
 
 @dataclass(slots=True)
@@ -27,6 +28,7 @@ class Telemetry:
     on_cache: list[CacheSeen] = field(default_factory=list)
     on_wait: list[WaitSeen] = field(default_factory=list)
     on_delivery: list[DeliverySeen] = field(default_factory=list)
+    on_live: list[LiveSeen] = field(default_factory=list)
     failures: int = 0
 
     def request(self, route: str, method: str, status: int, seconds: float) -> None:
@@ -62,6 +64,10 @@ class Telemetry:
     def delivered(self, seconds: float) -> None:
         if self.on_delivery:
             self._tell(self.on_delivery, seconds)
+
+    def live(self, what: str, code: str) -> None:
+        if self.on_live:
+            self._tell(self.on_live, what, code)
 
     def _tell(self, listeners: list[Any], *facts: Any) -> None:
         for listener in listeners:

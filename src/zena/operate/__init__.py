@@ -6,6 +6,9 @@ from zena.kit.registry import Registry
 from zena.operate import api, console, health, jobs
 from zena.operate.console.desk import console_entry
 
+#: What a process for live connections serves beside them.
+LIVE_ROUTES = [health.live, health.ready, api.live_health]
+
 
 def register(registry: Registry) -> None:
     registry.routes += [*health.ROUTES, *api.ROUTES, *console.ROUTES]

@@ -11,6 +11,7 @@ from msgspec import Meta
 from zena.accounts.facade import Entered
 from zena.kit.access import public
 from zena.kit.errors import NotFound
+from zena.kit.realtime.standing import standing
 from zena.kit.state import state_of
 from zena.operate.door import check_operator, may_know, reading
 from zena.operate.metrics.prometheus import as_prometheus
@@ -61,10 +62,11 @@ class LiveHealth(msgspec.Struct, omit_defaults=True):
 async def live_health(request: AnyRequest, visitor: Entered) -> Response[LiveHealth]:
     """Answer 200 while this process takes live connections, else 503."""
     hub = state_of(request).hub
-    answer = LiveHealth(hub is not None, "ok" if hub else "unavailable")
+    takes = hub is not None and not hub.is_leaving
+    answer = LiveHealth(takes, "ok" if takes else "unavailable")
     if hub is not None and may_know(request, visitor):
-        answer.stats = hub.stats()
-    return Response(answer, status_code=200 if hub else 503)
+        answer.stats = standing(hub)
+    return Response(answer, status_code=200 if takes else 503)
 
 
 ROUTES = [metrics, one_request, live_health]

@@ -59,7 +59,19 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65535, description="Port the server listens on; 0 takes a free one.")
     public_url: PageUrl = Field("", description="Address in people's browsers. Default: http://localhost:PORT.")
     websocket_url: SocketUrl | None = Field(
-        None, description="Address of the live connection if it is not at PUBLIC_URL/ws."
+        None,
+        description="Address of the live connection if it is not at PUBLIC_URL/ws. With WEBSOCKET_PROCESSES and a plain"
+        " http PUBLIC_URL the default is ws://HOST:WEBSOCKET_PORT/ws.",
+    )
+    websocket_port: int = Field(8080, ge=0, le=65535, description="Port of the processes for live connections alone.")
+    websocket_processes: int = Field(
+        0,
+        ge=0,
+        le=64,
+        description="Processes of `zena serve` for live connections alone; 0: the web processes take them.",
+    )
+    websocket_connections: Count = Field(
+        50, description="Live connections of one firm, in each process that takes them."
     )
     trusted_proxies: Networks = Field(
         (), description="Addresses whose forwarding headers are believed, separated by commas."
@@ -132,6 +144,10 @@ class Settings(BaseSettings):
         """Fill in the defaults that follow from other settings."""
         if not self.public_url:
             object.__setattr__(self, "public_url", f"http://localhost:{self.port}")
+        if self.websocket_processes and self.websocket_url is None and self.public_url.startswith("http://"):
+            host = urlsplit(self.public_url).netloc.rpartition("@")[2]
+            name = host[: host.index("]") + 1] if host.startswith("[") else host.partition(":")[0]
+            object.__setattr__(self, "websocket_url", f"ws://{name}:{self.websocket_port}/ws")
         object.__setattr__(self, "data_dir", self.data_dir.expanduser().absolute())
 
     @property

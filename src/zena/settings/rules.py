@@ -30,6 +30,7 @@ def contradictions(settings: Settings, refused: frozenset[str] = frozenset()) ->
     for rule, on in (
         (_database, {"database_url"}),
         (_mail, {"mail_from"}),
+        (_websocket, {"websocket_url", "websocket_port", "public_url", "port"}),
         (_sessions, {"session_idle_hours", "session_absolute_days"}),
         (_production, {"env"}),
     ):
@@ -51,6 +52,16 @@ def _database(settings: Settings) -> Iterator[Problem]:
 def _mail(settings: Settings) -> Iterator[Problem]:
     if settings.smtp_url is not None and settings.mail_from is None:
         yield Problem("ZENA_MAIL_FROM", "nothing", "the sender's address, because ZENA_SMTP_URL is set")
+
+
+def _websocket(settings: Settings) -> Iterator[Problem]:
+    if not settings.websocket_processes:
+        return
+    if settings.websocket_url is None:
+        wanted = "the address under which browsers reach ZENA_WEBSOCKET_PORT: an https page opens wss only"
+        yield Problem("ZENA_WEBSOCKET_URL", "nothing", wanted)
+    if settings.websocket_port == settings.port != 0:
+        yield Problem("ZENA_WEBSOCKET_PORT", str(settings.websocket_port), "another port than ZENA_PORT")
 
 
 def _sessions(settings: Settings) -> Iterator[Problem]:

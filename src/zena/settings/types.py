@@ -65,6 +65,10 @@ def _socket(value: str) -> str:
     parts = _split(value, "socket")
     if parts.scheme not in {"ws", "wss"} or not parts.hostname or parts.username or parts.query or parts.fragment:
         raise ValueError("an address like wss://live.example.com/ws")
+    if not parts.path.strip("/"):
+        return value.rstrip("/") + "/ws"
+    if not parts.path.endswith("/ws"):
+        raise ValueError("an address that ends in /ws: that is where live connections are taken")
     return value
 
 

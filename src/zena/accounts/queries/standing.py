@@ -24,7 +24,10 @@ SELECT u.id, u.email, u.name, u.is_active, u.is_operator, u.password_hash, u.tot
   FROM user_account u WHERE u.email = $1
 """
 _FIRMS: Final = """
-SELECT t.slug, t.status, m.role, m.is_default, m.ended_at,
+SELECT t.id, t.slug, t.status, m.role, m.is_default, m.ended_at,
+       (SELECT count(*) FROM session s WHERE s.user_id = m.user_id AND s.active_tenant = t.id AND s.stage = 'full'
+           AND s.revoked_at IS NULL AND s.expires_at > now()
+           AND s.last_seen_at + make_interval(secs => s.idle_seconds) > now()) AS sessions,
        m.role = 'owner' AND m.ended_at IS NULL AND NOT EXISTS (
          SELECT FROM membership o JOIN user_account u ON u.id = o.user_id AND u.is_active
           WHERE o.tenant_id = t.id AND o.role = 'owner' AND o.ended_at IS NULL AND o.user_id <> m.user_id) AS last_owner

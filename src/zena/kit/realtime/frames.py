@@ -59,6 +59,11 @@ def error_frame(code: str, message: str, channel: str | None = None) -> str:
     return frame("error", code=code, message=message, channel=channel)
 
 
+def restart_frame(pause: float) -> str:
+    """Encode the last word of a server that restarts: come again after so many seconds."""
+    return frame("error", code="restarting", message="The server restarts. Come again.", retry_after=pause)
+
+
 def event_frame(channel: Channel, row: EventRow) -> str:
     """Encode an event for one channel. It says what happened to what; contents are read through the ordinary doors."""
     data = {

@@ -3,12 +3,14 @@
 from collections import Counter
 from uuid import UUID
 
+from zena.kit.clock import Clock
 from zena.kit.db import Database
 from zena.kit.realtime.channels import Channel
 from zena.kit.realtime.doorman import Doorman
 from zena.kit.realtime.feed import Feed
 from zena.kit.realtime.limits import Limits
 from zena.kit.realtime.member import Member
+from zena.kit.realtime.notes import Notes
 from zena.kit.realtime.outbox import Outbox
 from zena.kit.registry import ChannelRule, Registry
 
@@ -16,7 +18,7 @@ from zena.kit.registry import ChannelRule, Registry
 class Hall:
     """The members, the feeds they hear, and the rules."""
 
-    def __init__(self, db: Database, registry: Registry, doorman: Doorman, limits: Limits) -> None:
+    def __init__(self, db: Database, registry: Registry, doorman: Doorman, clock: Clock, limits: Limits) -> None:
         self.outbox = Outbox(db)
         self.rules: dict[str, ChannelRule] = registry.channels
         self.doorman = doorman
@@ -24,6 +26,7 @@ class Hall:
         self.members: set[Member] = set()
         self.feeds: dict[UUID, Feed] = {}
         self.counts: Counter[str] = Counter()
+        self.notes = Notes(clock, db.telemetry)
 
     def unsubscribe(self, member: Member, channel: Channel) -> bool:
         """Let a member hear a channel no more; False when it did not."""

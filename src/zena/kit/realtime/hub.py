@@ -1,6 +1,7 @@
 """The live connection of one process: who is in, what they hear, and how they catch up."""
 
 import asyncio
+import random
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Final
@@ -25,7 +26,8 @@ from zena.kit.registry import Registry
 log = get_logger(__name__)
 
 TRY_AGAIN_LATER: Final = 1013
-_GOING_AWAY: Final = 1001
+#: The server's own word for it; it comes with a pause to take before the next attempt.
+SERVICE_RESTART: Final = 1012
 
 #: Longest time for the last words to sockets when the process stops.
 _FAREWELL: Final = 1.0
@@ -33,6 +35,10 @@ _FAREWELL: Final = 1.0
 _STOPPING: Final = 3.0
 #: A reader that makes no room in its mailbox for this long during a replay is given up.
 _STALLED: Final = 30.0
+#: Pauses told to those who are sent away at a restart: up to a second, more where many come again, 30 at most.
+_SHORTEST_PAUSE: Final = 1.0
+_LONGEST_PAUSE: Final = 30.0
+_A_SECOND: Final = 200  # so many may come again in each
 
 
 class LimitReachedError(Exception):
@@ -45,12 +51,13 @@ class Hub(Hall):
     def __init__(
         self, db: Database, registry: Registry, doorman: Doorman, clock: Clock, limits: Limits | None = None
     ) -> None:
-        super().__init__(db, registry, doorman, limits or Limits())
+        super().__init__(db, registry, doorman, clock, limits or Limits())
         self.clock = clock
         self.strangers = 0
         self.is_closed = False
         self.closing: set[asyncio.Task[None]] = set()
-        self._leaving = False
+        self.is_leaving = False
+        self._crowd = 0  # who was here when we began to leave
         self.watch = Watch(self)
         self.tail = Tail(self, self.watch, clock)
         self._present: Counter[UUID | tuple[UUID, UUID | None]] = Counter()
@@ -62,9 +69,10 @@ class Hub(Hall):
 
     async def farewell(self) -> None:
         """Let nobody in any more and tell everybody to come again elsewhere; return when they have been told."""
-        self._leaving = True
+        self.is_leaving = True
+        self._crowd = max(self._crowd, len(self.members))
         for member in list(self.members):
-            member.end(_GOING_AWAY, "restarting")
+            member.end(SERVICE_RESTART, "restarting")
         if self.closing:
             await asyncio.wait(self.closing, timeout=_FAREWELL)
 
@@ -89,7 +97,7 @@ class Hub(Hall):
         if self.is_closed:
             raise LimitReachedError("Closed for maintenance.")
         scope = member.entrant.scope
-        if self._leaving:
+        if self.is_leaving:
             raise LimitReachedError("This server is about to stop. Come again.")
         if self._present[scope.tenant] >= self.limits.connections_per_tenant:
             raise LimitReachedError("This firm has too many live connections.")
@@ -159,16 +167,13 @@ class Hub(Hall):
             await self.watch.recheck([member])  # somebody's rights changed while we asked for these
         await self._catch_up(feed, member, ears)
 
-    def stats(self) -> dict[str, Any]:
-        """Return what operators ask of a live connection. No tenant is named."""
-        return {
-            "connections": len(self.members),
-            "unauthenticated": self.strangers,
-            "tenants": len(self.feeds),
-            "subscriptions": sum(len(member.subscriptions) for member in self.members),
-            "hears_the_bell": self.tail.hears,
-            "counts": dict(self.counts),
-        }
+    def pause(self) -> float:
+        """Return the seconds after which one listener should come again: spread, so that not all come at once."""
+        return round(random.uniform(0.1, min(_LONGEST_PAUSE, _SHORTEST_PAUSE + self._crowd / _A_SECOND)), 2)  # noqa: S311 - no secret
+
+    def give_up(self, member: Member) -> None:
+        """Send away a reader that does not take what it is told; it comes again and catches up."""
+        member.end(TRY_AGAIN_LATER, "too slow")
 
     def _attach(self, feed: Feed, member: Member, channel: Channel, allowed: Any, cursor: int) -> Subscription:
         former = member.subscriptions.pop(channel, None)
@@ -210,7 +215,7 @@ class Hub(Hall):
             async with asyncio.timeout(_STALLED):
                 await member.mailbox.room()
         except TimeoutError:
-            member.end(TRY_AGAIN_LATER, "too slow")
+            self.give_up(member)
 
     async def _cross_tenant(self, entrant: Entrant, name: str) -> None:
         self.counts["cross_tenant"] += 1

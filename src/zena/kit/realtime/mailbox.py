@@ -39,6 +39,11 @@ class Mailbox:
             self._pump = start(self._drain())
 
     @property
+    def waiting(self) -> int:
+        """Frames that the reader has not taken yet."""
+        return len(self._frames)
+
+    @property
     def is_crowded(self) -> bool:
         """Whether it is more than half full."""
         return len(self._frames) > self._limits.mailbox_frames // 2 or self._size > self._limits.mailbox_bytes // 2

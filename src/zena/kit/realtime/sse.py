@@ -15,8 +15,8 @@ from zena.kit.errors import Forbidden, Invalid, NotFound, Problem, Unavailable
 from zena.kit.logs import get_logger
 from zena.kit.realtime.channels import ChannelRefused
 from zena.kit.realtime.doorman import Entrant
-from zena.kit.realtime.frames import error_frame
-from zena.kit.realtime.hub import TRY_AGAIN_LATER, Hub, LimitReachedError
+from zena.kit.realtime.frames import error_frame, restart_frame
+from zena.kit.realtime.hub import SERVICE_RESTART, TRY_AGAIN_LATER, Hub, LimitReachedError
 from zena.kit.realtime.mailbox import Mailbox
 from zena.kit.realtime.member import Member
 from zena.kit.realtime.outbox import DATABASE_AWAY
@@ -27,6 +27,7 @@ log = get_logger(__name__)
 _HEARTBEAT: Final = 15.0
 _WAITING: Final = 16
 _MOST_CHANNELS: Final = 20
+_GONE: Final = 1006
 
 Names = Annotated[list[str], QueryParameter(name="channel", min_items=1, max_items=_MOST_CHANNELS)]
 LastId = Annotated[int | None, HeaderParameter(name="Last-Event-ID", ge=0, required=False)]
@@ -72,11 +73,11 @@ class EventStream:
     async def lines(self) -> AsyncIterator[bytes]:
         """Yield the stream, until the client leaves or may listen no longer."""
         now = asyncio.get_running_loop().time()
-        mailbox = Mailbox(self._frames.put, lambda: member.end(TRY_AGAIN_LATER, "too slow"), self._hub.limits)
+        mailbox = Mailbox(self._frames.put, lambda: self._hub.give_up(member), self._hub.limits)
         member = Member(
             self._entrant,
             mailbox,
-            end=lambda _code, _reason: self._end(member),
+            end=lambda code, reason: self._end(member, code, reason),
             heard_at=now,
             checked_at=now,
             must_speak=False,
@@ -93,6 +94,8 @@ class EventStream:
                 yield line
         finally:
             subscribing.cancel()
+            if member in self._hub.members:
+                self._hub.notes.left(_GONE, self._entrant)
             self._hub.leave(member)
             mailbox.close()
 
@@ -100,10 +103,11 @@ class EventStream:
         try:
             await self._hub.subscribe(member, self._names, self._since)
         except ChannelRefused as refused:
+            self._hub.notes.refused(refused.code, self._entrant, " ".join(self._names)[:200])
             member.mailbox.post(error_frame(refused.code, refused.message))
         except DATABASE_AWAY as error:
             log.warning("stream not begun", error=type(error).__name__)
-            self._end(member)
+            self._end(member, TRY_AGAIN_LATER, "try again later")
 
     async def _next_line(self) -> bytes | None:
         try:
@@ -113,12 +117,17 @@ class EventStream:
             return b": still here\n\n"
         return None if told is None else _line(told)
 
-    def _end(self, member: Member) -> None:
-        """Tell nothing more and let the stream run out."""
+    def _end(self, member: Member, code: int, reason: str) -> None:
+        """Tell nothing more and let the stream run out; at a restart with the pause to take."""
+        if member not in self._hub.members:
+            return
+        self._hub.notes.closed(code, reason, self._entrant)
         self._hub.leave(member)
         member.mailbox.close()
         while not self._frames.empty():
             self._frames.get_nowait()
+        if code == SERVICE_RESTART:
+            self._frames.put_nowait(restart_frame(self._hub.pause()))
         self._frames.put_nowait(None)
 
 
@@ -132,4 +141,6 @@ def _line(told: str) -> bytes:
     op = members.pop("op")
     if op == "mark":
         return b"id: %d\n\n" % members["position"]
+    if "retry_after" in members:
+        return b"retry: %d\n\n" % (members["retry_after"] * 1000)  # what the browser waits before it opens it again
     return b"event: %s\ndata: %s\n\n" % (op.encode(), msgspec.json.encode(members))

@@ -34,11 +34,17 @@ class Tail:
         self._watch = watch
         self._clock = clock
         self._bell = Bell(hall.outbox.db)
+        self._looked = 0.0  # by the loop's clock, when the outbox was last read without a fault
+        self.last_age: float | None = None  # seconds from the last event until it was handed out here
 
     @property
     def hears(self) -> bool:
         """Whether the database can wake us; otherwise, and while nobody listens here, it is polled."""
         return self._bell.is_heard
+
+    def silent_for(self) -> float:
+        """Return the seconds since the outbox was last read; means something only while somebody listens."""
+        return round(asyncio.get_running_loop().time() - self._looked, 2)
 
     def ring(self) -> None:
         """Look at once: somebody new listens."""
@@ -48,9 +54,12 @@ class Tail:
         await self._bell.hush()
 
     async def run(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._looked = loop.time()
         while True:
             try:
                 await self._turn()
+                self._looked = loop.time()
             except DATABASE_AWAY as error:
                 self._hall.counts["outages"] += 1
                 log.warning("outbox not readable", error=type(error).__name__)
@@ -58,9 +67,12 @@ class Tail:
             except Exception:
                 log.exception("reading the outbox failed")
                 await asyncio.sleep(_PAUSE)
-            if not self._hall.feeds:
+            if self._hall.feeds:
+                await self._bell.wait(_POLL)
+            else:
                 await self._bell.hush()
-            await self._bell.wait(_POLL if self._hall.feeds else None)
+                await self._bell.wait(None)
+                self._looked = loop.time()  # nobody waited for it until now
 
     async def _turn(self) -> None:
         if not self._hall.feeds:
@@ -91,8 +103,9 @@ class Tail:
             self._hall.counts["events"] += len(rows)
 
     def _note_age(self, row: EventRow) -> None:
-        age = (self._clock.now() - datetime.fromisoformat(row.at)).total_seconds()
-        self._hall.outbox.db.telemetry.delivered(max(0.0, age))
+        age = max(0.0, (self._clock.now() - datetime.fromisoformat(row.at)).total_seconds())
+        self.last_age = round(age, 3)
+        self._hall.outbox.db.telemetry.delivered(age)
 
     def _concerns_access(self, row: EventRow) -> bool:
         if row.type.startswith(ACCESS_EVENTS):

@@ -21,8 +21,9 @@ from zena.kit.realtime.frames import (
     error_frame,
     frame,
     read_frame,
+    restart_frame,
 )
-from zena.kit.realtime.hub import TRY_AGAIN_LATER, Hub, LimitReachedError
+from zena.kit.realtime.hub import SERVICE_RESTART, TRY_AGAIN_LATER, Hub, LimitReachedError
 from zena.kit.realtime.limits import Meter
 from zena.kit.realtime.mailbox import Mailbox
 from zena.kit.realtime.member import Member
@@ -46,11 +47,14 @@ _PROBING: Final = 4
 
 
 class Closed(Exception):  # noqa: N818 - what the socket is
-    """The conversation is over; `code` tells the peer why, None when it is the peer who left."""
+    """The conversation is over; `code` tells the peer why, None when it is the peer who left, with `theirs`."""
 
-    def __init__(self, code: int | None = None, reason: str = "", last: str | None = None) -> None:
+    def __init__(
+        self, code: int | None = None, reason: str = "", last: str | None = None, *, theirs: int | None = None
+    ) -> None:
         super().__init__(reason)
         self.code = code
+        self.theirs = theirs
         self.reason = reason
         self.last = last
 
@@ -60,6 +64,8 @@ async def ws_handler(socket: Socket) -> None:
     """The live connection. The guard has checked the Origin; who it is, the first frame must say."""
     hub: Hub | None = socket.app.state.zena.hub
     if hub is None or hub.is_closed or hub.strangers >= hub.limits.strangers:
+        if hub is not None:
+            hub.notes.closed(TRY_AGAIN_LATER, "closed" if hub.is_closed else "too many strangers")
         await socket.close(TRY_AGAIN_LATER)
         return
     await socket.accept()
@@ -69,19 +75,24 @@ async def ws_handler(socket: Socket) -> None:
 class Conversation:
     """What is said on one socket."""
 
-    __slots__ = ("_hub", "_meter", "_socket", "_strikes")
+    __slots__ = ("_entrant", "_hub", "_is_over", "_meter", "_socket", "_strikes")
 
     def __init__(self, hub: Hub, socket: Socket) -> None:
         self._hub = hub
         self._socket = socket
         self._meter = Meter(hub.limits.messages_per_connection)
         self._strikes = 0
+        self._entrant: Entrant | None = None
+        self._is_over = False
 
     async def run(self) -> None:
         try:
-            entrant = await self._enter()
-            await self._converse(entrant)
+            self._entrant = await self._enter()
+            await self._converse(self._entrant)
         except Closed as closed:
+            if closed.code is None:
+                self._note(closed.theirs)
+                return
             await self._close(closed.code, closed.reason, closed.last)
         except DATABASE_AWAY:
             await self._close(TRY_AGAIN_LATER, "try again later", None)
@@ -122,7 +133,7 @@ class Conversation:
 
     async def _converse(self, entrant: Entrant) -> None:
         now = asyncio.get_running_loop().time()
-        mailbox = Mailbox(self._socket.send_text, lambda: member.end(TRY_AGAIN_LATER, "too slow"), self._hub.limits)
+        mailbox = Mailbox(self._socket.send_text, lambda: self._hub.give_up(member), self._hub.limits)
         member = Member(entrant, mailbox, lambda code, reason: self._end(member, code, reason), now, now)
         try:
             self._hub.join(member)
@@ -152,19 +163,14 @@ class Conversation:
             case Authenticate():
                 raise Closed(_POLICY, "known already", error_frame("invalid_message", "You have said who you are."))
             case _:
-                channel = Channel.parse(said.channel)
-                if channel is not None and self._hub.unsubscribe(member, channel):
-                    member.mailbox.post(frame("unsubscription", channel=said.channel))
-                else:
-                    member.mailbox.post(
-                        error_frame("invalid_channel", "You do not listen to that.", said.channel[:200])
-                    )
+                self._unsubscribe(member, said.channel)
 
     async def _subscribe(self, member: Member, said: Subscribe) -> None:
         try:
             await self._hub.subscribe(member, [said.channel], said.since)
         except ChannelRefused as refused:
             self._hub.counts["refused"] += 1
+            self._hub.notes.refused(refused.code, member.entrant, said.channel[:200])
             member.mailbox.post(error_frame(refused.code, refused.message, said.channel[:200]))
             if refused.code == "cross_tenant":
                 self._strike(_PROBING)
@@ -192,9 +198,9 @@ class Conversation:
         try:
             message: Any = await self._socket.receive()
         except WebSocketDisconnect as left:
-            raise Closed from left
+            raise Closed(theirs=left.code) from left
         if message["type"] != "websocket.receive":
-            raise Closed
+            raise Closed(theirs=message.get("code"))
         text = message.get("text")
         if text is None:
             raise Closed(_UNSUPPORTED, "text only", error_frame("invalid_message", "Frames are text."))
@@ -212,14 +218,22 @@ class Conversation:
         if member in self._hub.members:
             self._hub.leave(member)
             member.mailbox.close()
-            task = asyncio.create_task(self._close(code, reason, None))
+            last = restart_frame(self._hub.pause()) if code == SERVICE_RESTART else None
+            task = asyncio.create_task(self._close(code, reason, last))
             self._hub.closing.add(task)
             task.add_done_callback(self._hub.closing.discard)
 
-    async def _close(self, code: int | None, reason: str, last: str | None) -> None:
+    def _note(self, theirs: int | None) -> None:
+        """Note that the peer left, unless we had ended it before."""
+        if not self._is_over:
+            self._is_over = True
+            self._hub.notes.left(theirs, self._entrant)
+
+    async def _close(self, code: int, reason: str, last: str | None) -> None:
         """Send the last frame and the close frame, to a peer that may not be reading."""
-        if code is None:
-            return
+        if not self._is_over:
+            self._is_over = True
+            self._hub.notes.closed(code, reason, self._entrant)
         try:
             async with asyncio.timeout(_CLOSING_SECONDS):
                 if last is not None:

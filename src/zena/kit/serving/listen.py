@@ -11,8 +11,8 @@ class ListenError(Exception):
     """The address cannot be bound; the message is one line for the operator."""
 
 
-def bind(host: str, port: int) -> socket.socket:
-    """Return a listening socket that child processes may inherit."""
+def bind(host: str, port: int, *, chosen_by: str = "ZENA_PORT") -> socket.socket:
+    """Return a listening socket that child processes may inherit; a refusal names what chooses another port."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -26,7 +26,7 @@ def bind(host: str, port: int) -> socket.socket:
         listener.listen(_BACKLOG)
     except OSError as error:
         listener.close()
-        raise ListenError(_refused(host, port, error)) from error
+        raise ListenError(_refused(host, port, chosen_by, error)) from error
     listener.setblocking(False)  # noqa: FBT003 - the library's signature
     listener.set_inheritable(True)
     return listener
@@ -45,11 +45,11 @@ def port_of(listener: socket.socket) -> int:
     return port
 
 
-def _refused(host: str, port: int, error: OSError) -> str:
+def _refused(host: str, port: int, chosen_by: str, error: OSError) -> str:
     if error.errno == errno.EADDRINUSE:
-        return f"port {port} is taken by another program; stop it, or choose another port with ZENA_PORT"
+        return f"port {port} is taken by another program; stop it, or choose another port with {chosen_by}"
     if error.errno == errno.EACCES:
-        return f"port {port} needs more rights than we have; choose one above 1023 with ZENA_PORT"
+        return f"port {port} needs more rights than we have; choose one above 1023 with {chosen_by}"
     if error.errno == errno.EADDRNOTAVAIL:
         return f"{host} is no address of this machine; change ZENA_HOST"
     return f"{host}:{port} cannot be served: {os.strerror(error.errno or 0)}"

@@ -41,7 +41,7 @@ class Plan:
 
     `prepare` runs once while the others load, and holds them back until it has done well. Its last line of output
     is JSON: `{"line": what to tell the operator}`.
-    `listener` is the descriptor of the bound socket that children inherit.
+    `listeners` are the descriptors of the bound sockets that children inherit.
     """
 
     data_dir: str
@@ -49,7 +49,7 @@ class Plan:
     children: Sequence[Spec]
     embedded: bool = False
     prepare: Spec | None = None
-    listener: int | None = None
+    listeners: Sequence[int] = ()
     state_name: str = "serve.json"
     server_options: Mapping[str, str] = field(default_factory=dict)
 

@@ -123,8 +123,8 @@ class Supervisor:
         self._in_long_call = False
 
     def _spawn(self, spec: Spec) -> Child:
-        inherited = () if self._plan.listener is None else (self._plan.listener,)
-        return Child(spec, environment(spec, os.environ, self._urls), inherited, gate=self._preparation.gate)
+        variables = environment(spec, os.environ, self._urls)
+        return Child(spec, variables, self._plan.listeners, gate=self._preparation.gate)
 
     def _note(self) -> None:
         """Write down who runs, for the next start after a kill, and how a wish fares, for who waits for it."""

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from zena.kit.db import Raw
+    from zena.kit.state import State
 
 app = typer.Typer(
     help="Why something does not work: the chain with its first broken link.",
@@ -59,6 +60,35 @@ def job(number: Annotated[int, typer.Argument(min=1, help="The job's number.")])
     if found is None:
         raise CommandError(f"there is no job {number}; what ended more than a week ago is forgotten", Exit.DATA)
     _tell(found)
+
+
+@app.command()
+def ws(
+    email: Annotated[str, typer.Argument(help="The person's address.")],
+    channel: Annotated[str, typer.Argument(help="tenant:FIRM_ID:RESOURCE[:ID]")],
+    tenant: Annotated[
+        str | None, typer.Option("--tenant", help="Short name of the firm they are signed in to.")
+    ] = None,
+) -> None:
+    """Say why somebody hears nothing on a channel; exit 1 when a link is broken.
+
+    The last links are asked of the running processes and take two to four seconds.
+
+    Example: zena why ws lan@meridian.example tenant:01a21466-11e7-7389-b1ac-98210de23fb5:tasks --tenant meridian
+    """
+    from zena.cli.shell import connected, in_state
+    from zena.kit.db import dialled
+    from zena.kit.text import email_address
+    from zena.operate.realtime.reasons import reasons
+
+    address = email_address(email)
+    connected(Role.OPS)  # a database that does not run is not to be started for this
+
+    async def chain(state: "State") -> "list[tuple[str, bool, str]]":
+        async with dialled(state.settings.dsn(Role.OPS), "zena-cli") as conn:
+            return [link async for link in reasons(state, conn, email=address, name=channel, firm=tenant)]
+
+    _tell(in_state(chain))
 
 
 async def _job(conn: "Raw", number: int, now: datetime) -> "Sequence[tuple[str, bool, str]] | None":

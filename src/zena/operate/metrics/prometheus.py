@@ -24,6 +24,7 @@ def _lines(report: Mapping[str, Any]) -> Iterator[str]:
         "zena_queue_jobs", "Jobs in the queue",
         (({"name": row["entrypoint"], "status": row["status"]}, row["jobs"]) for row in report["queue"]["waiting"]),
     )  # fmt: skip
+    yield from _live(report["realtime"])
     yield from _family(
         "zena_slo_state", "0 ok, 1 burning, 2 exhausted, 3 no data",
         (({"slo": row["id"]}, _UP_STATES[row["state"]]) for row in report["slo"]),
@@ -47,6 +48,24 @@ def _lines(report: Mapping[str, Any]) -> Iterator[str]:
     yield from _family(
         "zena_slo_age_seconds", "Age of the newest counts, which a worker makes each minute",
         [({}, report["slo_age_seconds"])],
+    )  # fmt: skip
+
+
+def _live(realtime: Mapping[str, Any]) -> Iterator[str]:
+    there = [
+        ({"role": one["role"], "host": one["host"], "pid": str(one["pid"])}, one["live"])
+        for one in realtime["processes"]
+        if one["alive"]
+    ]
+    for name, text in (
+        ("connections", "Live connections"),
+        ("subscriptions", "Channels listened to"),
+        ("tail_seconds", "Seconds since the outbox was read, where somebody listens"),
+    ):
+        yield from _family(f"zena_live_{name}", text, ((labels, live[name]) for labels, live in there))
+    yield from _family(
+        "zena_live_closes", "Live connections that ended, by code and reason",
+        (({"code": code}, count) for code, count in realtime["closes"].items()),
     )  # fmt: skip
 
 

@@ -8,10 +8,12 @@ from zena.kit.db import Raw
 from zena.kit.queue.admin import sizes
 from zena.operate.metrics.read import Measured, read_series, together
 from zena.operate.metrics.statements import known
+from zena.operate.realtime.processes import live
 from zena.operate.slo.burn import as_json, freshness, statuses
 from zena.operate.telemetry.limits import slow_after
 
 HTTP: Final = ("http.dashboard", "http.api", "http.page", "http.heavy", "http.anonymous", "http.own")
+_LIVE: Final = ("ws.delivery", "ws.close", "ws.refused")
 _ALL: Final = (
     *HTTP,
     "query",
@@ -21,7 +23,7 @@ _ALL: Final = (
     "job.wait",
     "pool.wait",
     "loop.lag",
-    "ws.delivery",
+    *_LIVE,
     "sign_in",
 )
 _SLOWEST: Final = 20
@@ -45,7 +47,7 @@ async def report(conn: Raw, now: datetime, window: timedelta) -> dict[str, Any]:
         "database": await _database(conn, found, seconds),
         "cache": _cache(found),
         "queue": await _queue(conn, found, seconds),
-        "realtime": {"delivery": _figures(together(found.get("ws.delivery", [])), seconds)},
+        "realtime": _realtime(found, seconds) | await live(conn),
         "processes": [dict(row) for row in await conn.fetch(_PROCESSES)],
         "loop_lag": {one.label: _figures(one, seconds) for one in found.get("loop.lag", [])},
         "slo": [as_json(status) for status in await statuses(conn, now)],
@@ -59,6 +61,15 @@ async def cache_figures(conn: Raw, now: datetime, window: timedelta) -> dict[str
     for series in await read_series(conn, ("cache", "cache.miss"), *_window(now, window)):
         found.setdefault(series.metric, []).append(series)
     return _cache(found)
+
+
+async def live_figures(conn: Raw, now: datetime, window: timedelta) -> dict[str, Any]:
+    """Return delivery, closes and refusals of live connections in the window that ends now, over all processes."""
+    since, until = _window(now, window)
+    found: dict[str, list[Measured]] = {}
+    for series in await read_series(conn, _LIVE, since, until):
+        found.setdefault(series.metric, []).append(series)
+    return _realtime(found, (min(now, until) - since).total_seconds())
 
 
 def _window(now: datetime, window: timedelta) -> tuple[datetime, datetime]:
@@ -110,6 +121,14 @@ def _cache(found: dict[str, list[Measured]]) -> dict[str, Any]:
         _hits(one) | {"family": one.label, "misses": reasons.get(one.label, {})} for one in found.get("cache", [])
     ]
     return {**_hits(together(found.get("cache", []))), "families": families}
+
+
+def _realtime(found: dict[str, list[Measured]], seconds: float) -> dict[str, Any]:
+    counted = {
+        name: {one.label: one.n for one in sorted(found.get(f"ws.{metric}", []), key=lambda one: (-one.n, one.label))}
+        for name, metric in (("closes", "close"), ("refused", "refused"))
+    }
+    return {"delivery": _figures(together(found.get("ws.delivery", [])), seconds), **counted}
 
 
 async def _queue(conn: Raw, found: dict[str, list[Measured]], seconds: float) -> dict[str, Any]:

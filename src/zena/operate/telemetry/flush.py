@@ -14,6 +14,7 @@ from zena import __version__
 from zena.kit.db import Raw, asyncpg_dsn, set_json_codecs
 from zena.kit.ids import new_id
 from zena.kit.logs import get_logger
+from zena.kit.realtime.standing import standing
 from zena.operate.telemetry.recorder import Recorder, Series
 from zena.operate.telemetry.ring import Ring
 
@@ -64,6 +65,7 @@ class Flusher:
         self.started = state.clock.now()
         self.failures = 0
         self.ended = False
+        self._state = state
         self._url = state.db.options.direct_url or state.db.options.url
         self._conn: Raw | None = None
         self._ids: dict[Series, int] = {}
@@ -114,7 +116,12 @@ class Flusher:
                 ]
                 await conn.execute(_STATEMENTS, *texts)
             await conn.executemany(_REQUESTS, [self._row(record) for record in kept])
-            facts = {"lost_minutes": self.recorder.lost, "dropped_requests": self.recorder.requests.dropped}
+            facts: dict[str, Any] = {
+                "lost_minutes": self.recorder.lost,
+                "dropped_requests": self.recorder.requests.dropped,
+            }
+            if self._state.hub is not None:
+                facts["live"] = standing(self._state.hub)
             if self.ended:
                 facts["ended"] = 1
             host, pid = socket.gethostname(), os.getpid()

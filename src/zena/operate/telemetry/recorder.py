@@ -135,6 +135,9 @@ class Recorder:
         ms = seconds * 1000
         self.observe("ws.delivery", "outbox", ms, slow=ms > limits.DELIVERY)
 
+    def live(self, what: str, code: str) -> None:
+        self.observe(f"ws.{what}", code, 0)
+
     def observe(self, metric: str, label: str, ms: float, *, bad: bool = False, slow: bool = False) -> None:
         if self._now() >= self._end:
             self._begin()

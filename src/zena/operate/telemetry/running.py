@@ -47,6 +47,7 @@ def listen(state: "State", recorder: Recorder) -> None:
     telemetry.on_cache.append(recorder.cache)
     telemetry.on_wait.append(recorder.wait)
     telemetry.on_delivery.append(recorder.delivered)
+    telemetry.on_live.append(recorder.live)
 
 
 async def _watch_loop(recorder: Recorder, role: str) -> None:

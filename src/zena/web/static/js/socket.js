@@ -17,6 +17,7 @@ export class Line {
   #heard = 0;
   #timer = 0;
   #failed = 0;
+  #told = 0; // the pause the server named when it sent us away
 
   /** `on` is told: event(channel, message), gap(channel) when events may be missing, state(connected), barred() when no socket ever opens, ended() when the session is over. */
   constructor(on) {
@@ -80,6 +81,8 @@ export class Line {
     } else if (op === "event" && this.#wanted.has(channel)) {
       this.#wanted.set(channel, position);
       this.on.event(channel, message);
+    } else if (op === "error" && message.retry_after) {
+      this.#told = message.retry_after * 1000;
     } else if ((op === "pong" || op === "mark") && position !== undefined) {
       for (const [each, since] of this.#wanted) if (since !== null) this.#wanted.set(each, Math.max(since, position));
     }
@@ -105,7 +108,8 @@ export class Line {
     if (code === SHUT_OUT) return this.on.ended();
     this.on.state(false);
     if (code === BROKEN && ++this.#failed >= HOPELESS) return this.on.barred();
-    this.#timer = setTimeout(() => this.open(), this.#pause * (0.5 + Math.random()));
-    this.#pause = Math.min(this.#pause * 2, LONGEST_PAUSE);
+    this.#timer = setTimeout(() => this.open(), this.#told || this.#pause * (0.5 + Math.random()));
+    if (!this.#told) this.#pause = Math.min(this.#pause * 2, LONGEST_PAUSE);
+    this.#told = 0;
   }
 }
