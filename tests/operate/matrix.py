@@ -9,6 +9,7 @@ PAGES = (
     "/queries",
     "/cache",
     "/queue",
+    "/realtime",
     "/tenants",
     "/changes",
     "/settings",

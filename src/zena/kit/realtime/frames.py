@@ -55,13 +55,13 @@ def frame(op: str, **members: Any) -> str:
     return msgspec.json.encode(said, enc_hook=plain_text).decode()
 
 
-def error_frame(code: str, message: str, channel: str | None = None) -> str:
-    return frame("error", code=code, message=message, channel=channel)
+def error_frame(code: str, message: str, channel: str | None = None, *, retry_after: float | None = None) -> str:
+    return frame("error", code=code, message=message, channel=channel, retry_after=retry_after)
 
 
 def restart_frame(pause: float) -> str:
     """Encode the last word of a server that restarts: come again after so many seconds."""
-    return frame("error", code="restarting", message="The server restarts. Come again.", retry_after=pause)
+    return error_frame("restarting", "The server restarts. Come again.", retry_after=pause)
 
 
 def event_frame(channel: Channel, row: EventRow) -> str:

@@ -39,8 +39,8 @@ class Notes:
         self._ended(f"{code} {reason}".strip(), entrant)
 
     def left(self, code: int | None, entrant: Entrant | None = None) -> None:
-        """Note that the peer went, with its code; 1006 where it just vanished."""
-        self._ended(str(code) if code in _THEIRS else "other", entrant)
+        """Note that the peer went, with its code; None where it just vanished, which is what 1006 says too."""
+        self._ended(str(code or 1006) if code is None or code in _THEIRS else "other", entrant)
 
     def refused(self, code: str, entrant: Entrant, channel: str) -> None:
         """Note a subscription that was not granted."""

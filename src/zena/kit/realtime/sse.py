@@ -27,7 +27,6 @@ log = get_logger(__name__)
 _HEARTBEAT: Final = 15.0
 _WAITING: Final = 16
 _MOST_CHANNELS: Final = 20
-_GONE: Final = 1006
 
 Names = Annotated[list[str], QueryParameter(name="channel", min_items=1, max_items=_MOST_CHANNELS)]
 LastId = Annotated[int | None, HeaderParameter(name="Last-Event-ID", ge=0, required=False)]
@@ -95,7 +94,7 @@ class EventStream:
         finally:
             subscribing.cancel()
             if member in self._hub.members:
-                self._hub.notes.left(_GONE, self._entrant)
+                self._hub.notes.left(None, self._entrant)
             self._hub.leave(member)
             mailbox.close()
 

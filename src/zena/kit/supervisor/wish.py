@@ -18,7 +18,7 @@ _STALE = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """Replace the processes of one kind (web, worker), one by one. `id` tells it apart from others in the note."""
+    """Replace the processes of one kind (web, worker, websocket), one by one. `id` tells it apart in the note."""
 
     id: str
     kind: str

@@ -18,7 +18,7 @@ _EACH = 95.0
 
 
 @app.callback()
-def restart(kind: Annotated[str, typer.Argument(help="web or worker.")]) -> None:
+def restart(kind: Annotated[str, typer.Argument(help="web, worker or websocket.")]) -> None:
     """Start a successor for each process of a kind; the old one ends its work when the new one takes over.
 
     Example: zena restart web

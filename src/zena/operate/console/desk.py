@@ -32,6 +32,7 @@ _NAV: Final = (
     NavItem(N_("Queries"), "/ops/queries", "table", N_("Load")),
     NavItem(N_("Cache"), "/ops/cache", "bolt", N_("Load")),
     NavItem(N_("Queue"), "/ops/queue", "rows", N_("Load"), phone=True),
+    NavItem(N_("Live connections"), "/ops/realtime", "bell", N_("Load")),
     NavItem(N_("Firms"), "/ops/tenants", "building", N_("Installation"), phone=True),
     NavItem(N_("Changes"), "/ops/changes", "history", N_("Installation")),
     NavItem(N_("Settings"), "/ops/settings", "gear", N_("Installation")),

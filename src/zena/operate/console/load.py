@@ -1,4 +1,4 @@
-"""What the load is made of: requests worth a look, costly statements, the cache, the queue."""
+"""What the load is made of: requests worth a look, costly statements, the cache, live connections, the queue."""
 
 from datetime import timedelta
 from typing import Annotated, Any, Final, Literal
@@ -77,6 +77,12 @@ async def cache(request: AnyRequest, session: AsyncSession, identity: Identity) 
     return await _of_the_hour(request, session, identity, "ops/cache.html")
 
 
+@get("/ops/realtime", opt=operator())
+async def realtime(request: AnyRequest, session: AsyncSession, identity: Identity) -> Response[str]:
+    """Live connections: who takes them, how soon listeners are told, how connections ended."""
+    return await _of_the_hour(request, session, identity, "ops/realtime.html")
+
+
 @get("/ops/queue", opt=operator())
 async def queue(request: AnyRequest, session: AsyncSession, identity: Identity) -> Response[str]:
     """What waits, runs and is held. Messages of failures are left out: they may quote what a firm wrote."""
@@ -94,4 +100,4 @@ async def _of_the_hour(request: AnyRequest, session: AsyncSession, identity: Ide
     return await answer(request, session, identity, template, read)
 
 
-ROUTES = [requests, one_request, queries, cache, queue]
+ROUTES = [requests, one_request, queries, cache, realtime, queue]

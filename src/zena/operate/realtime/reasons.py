@@ -1,6 +1,6 @@
 """Why somebody hears nothing on a channel: each condition in its order, the last ones asked of the processes."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
@@ -90,8 +90,7 @@ async def _granted(state: "State", channel: Channel, user: UUID) -> list[Link]:
             scope = await member_scope(session, tenant=channel.tenant, user=user, at=state.clock.now())
             await rule.allow(await raw(session), scope, channel.object_id)
     except NotFound as problem:
-        says = f"not_found: {problem.detail} It does not exist in this firm, or they may not see it"
-        return [("permission", True, "granted to the role"), ("object", False, says)]
+        return [("permission", True, "granted to the role"), ("object", False, f"not_found: {problem.detail}")]
     except Problem as problem:
         return [("permission", False, f"permission_denied: {problem.detail} Denied by rule, so silence is right")]
     what = "the whole resource" if channel.object_id is None else "exists, and they may see it"
@@ -108,20 +107,24 @@ async def _live(ops: Raw, channel: Channel, person: "Person") -> AsyncIterator[L
     if not open_ones:
         yield "connected", False, _absent(answers, channel, person)
         return
-    yield "connected", True, "; ".join(_connection(row, one) for row, one in open_ones) + _unheard(answers)
+    yield "connected", True, "; ".join(_connections(open_ones)) + _unheard(answers)
     hearing = [(row, one) for row, one in open_ones if str(channel) in one["channels"]]
     if not hearing:
         yield "subscribed", False, _elsewhere(answers.given, [one for _, one in open_ones])
         return
     yield "subscribed", True, f"{len(hearing)} of {len(open_ones)} connections"
-    row, one = max(hearing, key=lambda pair: pair[1]["channels"][str(channel)])
-    yield _tail(row)
-    yield await _told(ops, channel, row, one)
+    yield _tail(max((row for row, _ in hearing), key=lambda row: row["facts"]["tail_seconds"] or 0.0))
+    yield await _told(ops, channel, *min(hearing, key=lambda pair: pair[1]["channels"][str(channel)]))
 
 
-def _connection(row: dict[str, Any], one: dict[str, Any]) -> str:
-    heard = "" if one["way"] == "stream" else f", heard {one['heard_seconds']:g} s ago"
-    return f"{one['way']} by {one['by']} at {row['role']} {row['host']} pid {row['pid']}{heard}"
+def _connections(open_ones: Sequence[tuple[dict[str, Any], dict[str, Any]]]) -> Iterator[str]:
+    kinds: dict[str, list[float]] = {}
+    for row, one in open_ones:
+        kind = f"{one['way']} by {one['by']} at {row['role']} {row['host']} pid {row['pid']}"
+        kinds.setdefault(kind, []).append(one["heard_seconds"])
+    for kind, heard in sorted(kinds.items()):
+        last = "" if kind.startswith("stream") else f", last heard {min(heard):g} s ago"
+        yield f"{len(heard)} {kind}{last}"
 
 
 def _unheard(answers: Answers) -> str:
@@ -149,7 +152,7 @@ def _elsewhere(given: Sequence[dict[str, Any]], connections: Sequence[dict[str, 
 def _notes(given: Sequence[dict[str, Any]]) -> str:
     notes = sorted((note for row in given for note in row["facts"]["notes"]), key=lambda note: note["at"], reverse=True)
     last = ", ".join(f"{note['said']} at {note['at'][11:19]} UTC" for note in notes[:3])
-    return f"; last: {last}" if last else "; no earlier ending is remembered"
+    return f"; last: {last}" if last else "; the processes that run remember no ending of theirs"
 
 
 def _tail(row: dict[str, Any]) -> Link:
