@@ -175,6 +175,7 @@ async def test_a_slow_reader_is_closed_and_others_are_not_kept(state: State, fir
             assert len(live.hub.members) == 1
             slow.socket.transport.resume_reading()
             assert await slow.closed() == 1013
+            assert live.hub.notes.closes["1013 too slow"] == 1
     assert quick.numbers == list(range(1, 8 * 250 + 1))
 
 
@@ -218,7 +219,10 @@ async def test_stopping_the_server_tells_listeners_to_come_again(state: State, f
         async with live.client(token) as client:
             await client.subscribe(channel_of(firm))
             await live.hub.stop()
+            told = await client.hear("error")
+            assert (told["code"], 0 < told["retry_after"] <= 30) == ("restarting", True)
             assert await client.closed() == 1012
+        assert live.hub.notes.closes == {"1012 restarting": 1}, "counted once, though both sides close"
 
 
 async def test_whoever_comes_while_the_server_leaves_is_sent_on(state: State, firm: Firm) -> None:
