@@ -2,11 +2,11 @@
 
 from zena.migrations.fences import run_sql
 
-revision = "0010"
+revision = "0009"
 down_revision = "0008"
 branch_labels = None
 depends_on = None
 
 
 def upgrade() -> None:
-    run_sql("0010_live.sql")
+    run_sql("0009_live.sql")
