@@ -8,12 +8,13 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from zena.accounts.actions.borrowed import Borrowed, borrow_session, give_back
 from zena.accounts.actions.firms import create_tenant
 from zena.accounts.actions.members import add_member as _add_member
 from zena.accounts.actions.passwords import make_link, make_reset_link
 from zena.accounts.actions.people import create_user as _create_user
 from zena.accounts.actions.set_up import make_set_up_link
-from zena.accounts.entry import Entered
+from zena.accounts.entry import Entered, cookie_name
 from zena.accounts.passwords import hash_password
 from zena.accounts.permissions import Permission, Role, permissions_of
 from zena.accounts.queries.actors import member_scope
@@ -28,6 +29,7 @@ from zena.kit.templates import initials
 from zena.kit.uow import enter_tenant, unit_of_work
 
 __all__ = [
+    "Borrowed",
     "ChainReport",
     "Entered",
     "MemberCard",
@@ -37,11 +39,14 @@ __all__ = [
     "StepUp",
     "TeamNumbers",
     "add_member",
+    "borrow_session",
     "chain",
     "command_actor",
+    "cookie_name",
     "create_tenant",
     "create_user",
     "find_member_by_email",
+    "give_back",
     "issue_reset_link",
     "issue_set_up_link",
     "issue_sign_in_link",

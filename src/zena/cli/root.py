@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from zena import __version__
-from zena.cli import config, db, migrate, process, websocket, work
+from zena.cli import completion, config, db, migrate, process, websocket, work
 from zena.cli.failures import report
 from zena.cli.lazy import Hooks, LazyCommand, resolve
 from zena.cli.output import MODE
@@ -71,6 +71,7 @@ def build_cli(commands: Iterable[tuple[str, "typer.Typer | LazyCommand"]], hooks
     app.callback()(_globals)
     process.mount(app)
     app.command("migrate")(migrate.migrate)
+    app.command("completion")(completion.completion)
     app.add_typer(db.app, name="db")
     app.add_typer(config.app, name="config")
     app.add_typer(work.app, name="queue")
@@ -82,6 +83,7 @@ def main(app: typer.Typer, arguments: list[str] | None = None) -> int:
     """Run the program and return its exit code; every failure is told once, on stderr."""
     given = _without_modes(sys.argv[1:] if arguments is None else arguments)
     command = typer.main.get_command(app)
+    completion.prepare()
     try:
         result = command.main(args=given, prog_name="zena", standalone_mode=False)
         if sys.stdout is not None:  # closed by whoever called us

@@ -1,7 +1,8 @@
 """What a command needs to reach the application: settings, a database, the parts of a process."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, TypeVar
 
@@ -85,19 +86,27 @@ def in_state(work: "Callable[[State], Awaitable[T]]", *, worker: bool = False) -
     Starts the embedded database for the duration, and migrates it, if none runs. One that runs must hold tenants apart
     and have this release's schema; else exit 78.
     """
-    from zena.cli.schema import upgraded
-    from zena.kit.embedded import urls_of_running
-    from zena.kit.embedded.attach import attached
 
     async def run(state: "State") -> T:
         async with resolve(hooks().started)(state):
             return await work(state)
 
+    with ready() as found:
+        return asyncio.run(run(resolve(hooks().build_state)(found, worker=worker)))
+
+
+@contextmanager
+def ready() -> "Iterator[Settings]":
+    """Lend settings of a database that may be worked with, as `in_state` does."""
+    from zena.cli.schema import upgraded
+    from zena.kit.embedded import urls_of_running
+    from zena.kit.embedded.attach import attached
+
     configured = settings()
     alone = configured.embedded and urls_of_running(configured.data_dir) is None
     with attached(configured) as found:
         asyncio.run(upgraded(found, hooks().migrations) if alone else check_database(found))
-        return asyncio.run(run(resolve(hooks().build_state)(found, worker=worker)))
+        yield found
 
 
 async def check_database(found: "Settings") -> None:

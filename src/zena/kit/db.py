@@ -71,6 +71,7 @@ class DatabaseOptions:
     lock_timeout: float = 2.0
     application: str = "zena"
     pooled: bool = False  # a transaction pooler (PgBouncer) stands between: no named statements
+    read_only: bool = False  # transactions begin read only; a pooler takes no settings of a session, so not with one
 
     def connect_args(self) -> dict[str, Any]:
         settings = {
@@ -79,7 +80,7 @@ class DatabaseOptions:
             "lock_timeout": str(int(self.lock_timeout * 1000)),
             "idle_in_transaction_session_timeout": "60000",
             "timezone": "UTC",
-        }
+        } | ({"default_transaction_read_only": "on"} if self.read_only else {})
         args: dict[str, Any] = {"timeout": 5, "command_timeout": self.statement_timeout + 2}
         if self.pooled:
             return args | {"statement_cache_size": 0}

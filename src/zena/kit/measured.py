@@ -25,9 +25,12 @@ def measured_connection(telemetry: Telemetry, *, pooled: bool = False) -> type[A
             alone = pooled and (args or name != "execute") and not self.is_in_transaction()
             try:
                 async with self.transaction() if alone else nullcontext():
-                    return await getattr(asyncpg.Connection, name)(self, query, *args, **options)
+                    found = await getattr(asyncpg.Connection, name)(self, query, *args, **options)
             finally:
                 telemetry.query(query, perf_counter() - began)
+            if telemetry.on_rows:
+                telemetry.rows(_rows(name, found))
+            return found
 
         return sent
 
@@ -41,8 +44,10 @@ def measure_engine(engine: AsyncEngine, telemetry: Telemetry) -> None:
     def before(_conn: Any, _cursor: Any, _text: str, _values: Any, context: Any, _many: bool) -> None:  # noqa: FBT001 - the event's signature
         context.began = perf_counter()
 
-    def after(_conn: Any, _cursor: Any, text: str, _values: Any, context: Any, _many: bool) -> None:  # noqa: FBT001 - same
+    def after(_conn: Any, cursor: Any, text: str, _values: Any, context: Any, _many: bool) -> None:  # noqa: FBT001 - same
         telemetry.query(text, perf_counter() - context.began)
+        if telemetry.on_rows:
+            telemetry.rows(cursor.rowcount if cursor.rowcount >= 0 else None)
 
     def failed(what: Any) -> None:
         began = getattr(what.execution_context, "began", None)
@@ -52,3 +57,13 @@ def measure_engine(engine: AsyncEngine, telemetry: Telemetry) -> None:
     event.listen(engine.sync_engine, "before_cursor_execute", before)
     event.listen(engine.sync_engine, "after_cursor_execute", after)
     event.listen(engine.sync_engine, "handle_error", failed)
+
+
+def _rows(way: str, found: Any) -> int | None:
+    """Return how many rows a raw statement found or changed; `execute` answers with the server's own word for it."""
+    if way == "fetch":
+        return len(found)
+    if way == "fetchrow":
+        return int(found is not None)
+    last = str(found).rpartition(" ")[2] if way == "execute" else "1"
+    return int(last) if last.isdecimal() else None

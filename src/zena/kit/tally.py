@@ -52,8 +52,15 @@ class Tally:
 
 
 def caller() -> str | None:
-    """Return the innermost place outside of kit that is running, as `work/queries/tasks.py:41 task_page`."""
-    found = _ours(sys._getframe(1))  # noqa: SLF001 - the documented way to the stack; inspect is a hundred times slower
+    """Return the innermost place outside of kit that is running, as `work/queries/tasks.py:41 task_page`.
+
+    The module that asks does not count: it measures, it sends nothing.
+    """
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - the documented way to the stack; inspect is a hundred times slower
+    asking = frame.f_code.co_filename if frame else ""
+    while frame is not None and frame.f_code.co_filename == asking:
+        frame = frame.f_back
+    found = _ours(frame)
     if found is None:
         # SQLAlchemy runs its own code in a greenlet; whoever awaits it stands on the parent's stack.
         parent = greenlet.getcurrent().parent

@@ -11,6 +11,7 @@ from zena.kit.visit import current_visit
 
 RequestSeen = Callable[[str, str, int, float], None]  # route template, method, status, seconds
 QuerySeen = Callable[[str, float], None]  # statement text with its placeholders, seconds
+RowsSeen = Callable[[int | None], None]  # rows that the last statement found or changed; None: not known
 JobSeen = Callable[[str, str, float, float], None]  # job name, outcome, seconds it ran, seconds it waited before
 CacheSeen = Callable[[str, str | None], None]  # family, reason of the miss (None: hit)
 WaitSeen = Callable[[float], None]  # seconds until a connection came free
@@ -24,6 +25,7 @@ class Telemetry:
 
     on_request: list[RequestSeen] = field(default_factory=list)
     on_query: list[QuerySeen] = field(default_factory=list)
+    on_rows: list[RowsSeen] = field(default_factory=list)
     on_job: list[JobSeen] = field(default_factory=list)
     on_cache: list[CacheSeen] = field(default_factory=list)
     on_wait: list[WaitSeen] = field(default_factory=list)
@@ -42,6 +44,11 @@ class Telemetry:
             if visit is not None:
                 visit.tally.query(statement, seconds)
             self._tell(self.on_query, statement, seconds)
+
+    def rows(self, count: int | None) -> None:
+        """Tell of the rows of the statement that `query` was told of last."""
+        if self.on_rows:
+            self._tell(self.on_rows, count)
 
     def job(self, name: str, outcome: str, seconds: float, waited: float) -> None:
         if self.on_job:

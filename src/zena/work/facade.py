@@ -13,12 +13,14 @@ from zena.work.actions.tasks import create_task
 from zena.work.policy import access_project, access_task
 from zena.work.progress import project_percent
 from zena.work.queries.bound import Bound
+from zena.work.queries.places import Place, is_in_project, is_seen, places
 from zena.work.queries.projects import check_project_seen
 from zena.work.queries.sight import project_sight
 
 __all__ = [
     "NewLink",
     "NewTask",
+    "Place",
     "ProjectCard",
     "access_project",
     "access_task",
@@ -26,6 +28,9 @@ __all__ = [
     "create_project",
     "create_task",
     "insert_tasks",
+    "is_in_project",
+    "is_seen",
+    "places",
     "project_cards",
     "visible_projects",
 ]

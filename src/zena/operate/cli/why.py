@@ -8,6 +8,7 @@ import typer
 from zena.cli import CommandError, ask_as, say
 from zena.kit.clock import SystemClock
 from zena.kit.exits import Exit
+from zena.operate.cli.why_slow import slow
 from zena.settings import Role
 
 if TYPE_CHECKING:
@@ -15,12 +16,16 @@ if TYPE_CHECKING:
 
     from zena.kit.db import Raw
     from zena.kit.state import State
+    from zena.operate.reasons.access import Link, Question
 
 app = typer.Typer(
     help="Why something does not work: the chain with its first broken link.",
     no_args_is_help=True,
     add_completion=False,
 )
+
+
+app.command()(slow)
 
 
 @app.callback()
@@ -47,6 +52,53 @@ def login(
     address, ring = email_address(email), load_keys(connected(Role.OPS))
     person = ask_as(Role.OPS, lambda conn: person_at(conn, ring.current.secret, address, ip or []))
     _tell([(link.name, link.holds, link.says) for link in chain(person, ring)])
+
+
+@app.command()
+def access(
+    email: Annotated[str, typer.Argument(help="The person's address.")],
+    resource: Annotated[str, typer.Argument(help="RIV-12, RIV, an id, or an address that holds one of them.")],
+    tenant: Annotated[str | None, typer.Option(help="Short name of the firm; theirs, unless named.")] = None,
+) -> None:
+    """Say why somebody does not see a task, project or comment; exit 1 when a link is broken.
+
+    What lies in another firm is told by its ids only, and recorded.
+
+    Example: zena why access lan@meridian.example RIV-12
+    """
+    from zena.kit.text import email_address
+    from zena.operate.reasons.access import NoSuchName, Question, WhichFirm
+
+    asked = Question(email_address(email), resource, tenant)
+    try:
+        links = _as_both(asked)
+    except NoSuchName:
+        message = f"{resource!r} names nothing: give RIV-12, RIV, an id, or an address that holds one of them"
+        raise CommandError(message, Exit.USAGE) from None
+    except WhichFirm as error:
+        raise CommandError(f"it is there in several of their firms, name one with --tenant: {error}") from None
+    _tell(links)
+
+
+def _as_both(asked: "Question") -> "Sequence[Link]":
+    """Ask with the eyes of operations, and with those of the application."""
+    import asyncio
+
+    from zena.cli.shell import connected, require
+    from zena.kit.db import dialled
+    from zena.operate.reasons.access import access_chain
+
+    found = connected(Role.OPS)
+    require(found, Role.APP)
+
+    async def work() -> "Sequence[Link]":
+        async with (
+            dialled(found.dsn(Role.OPS), "zena-cli") as ops,
+            dialled(found.direct_dsn, "zena-cli") as app_,
+        ):
+            return await access_chain(ops, app_, asked)
+
+    return asyncio.run(work())
 
 
 @app.command()

@@ -1,0 +1,1 @@
+"""What an operator saves before anything is mended, and sends to whoever helps: no secrets, no contents of firms."""

@@ -1,0 +1,1 @@
+"""Why something is as it is: chains of conditions, each with what was found."""

@@ -1,0 +1,1 @@
+"""Following one request through this very process, as somebody, without leaving anything behind."""
