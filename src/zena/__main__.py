@@ -20,7 +20,14 @@ HOOKS = Hooks(
 
 #: The slices' own commands; each is imported when it is called.
 COMMANDS = (
-    ("tenant", LazyCommand("Firms: found one, list them.", "zena.accounts.cli:tenant")),
+    (
+        "tenant",
+        LazyCommand(
+            "Firms: found, list, suspend, export, import, delete, prove apart.",
+            "zena.accounts.cli:tenant",
+            ("zena.operate.cli.tenants:app", "zena.operate.cli.tenant_moves:app"),
+        ),
+    ),
     ("user", LazyCommand("People: make an account, look at it, open and shut it.", "zena.accounts.cli.standing:app")),
     ("operator", LazyCommand("Staff of this installation.", "zena.accounts.cli:operator")),
     ("demo", LazyCommand("Load the demonstration firm.", "zena.work.cli:demo_app")),

@@ -9,11 +9,13 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from zena.accounts.actions.borrowed import Borrowed, borrow_session, give_back
-from zena.accounts.actions.firms import create_tenant
+from zena.accounts.actions.chain import restart_chain
+from zena.accounts.actions.firms import check_slug, create_tenant
 from zena.accounts.actions.members import add_member as _add_member
 from zena.accounts.actions.passwords import make_link, make_reset_link
 from zena.accounts.actions.people import create_user as _create_user
 from zena.accounts.actions.set_up import make_set_up_link
+from zena.accounts.doorman import Keeper
 from zena.accounts.entry import Entered, cookie_name
 from zena.accounts.passwords import hash_password
 from zena.accounts.permissions import Permission, Role, permissions_of
@@ -32,6 +34,7 @@ __all__ = [
     "Borrowed",
     "ChainReport",
     "Entered",
+    "Keeper",
     "MemberCard",
     "Permission",
     "Person",
@@ -41,6 +44,7 @@ __all__ = [
     "add_member",
     "borrow_session",
     "chain",
+    "check_slug",
     "command_actor",
     "cookie_name",
     "create_tenant",
@@ -56,6 +60,7 @@ __all__ = [
     "missing_step",
     "permissions_of",
     "person_at",
+    "restart_chain",
     "team_numbers",
     "verify_chain",
 ]

@@ -13,10 +13,14 @@ def resolve(target: str) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class LazyCommand:
-    """A command group of a slice: its help for the overview, and where its Typer app is once somebody calls it."""
+    """A command group of a slice: its help for the overview, and where its Typer app is once somebody calls it.
+
+    `more` are apps of other slices whose commands stand in the same group.
+    """
 
     help: str
     target: str
+    more: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

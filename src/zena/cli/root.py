@@ -48,6 +48,9 @@ class _Root(TyperGroup):
             return name, own, rest
         loaded = typer.main.get_command(brought)
         loaded.name = name
+        if isinstance(loaded, TyperGroup) and isinstance(extra, LazyCommand):
+            for target in extra.more:
+                loaded.commands = {**loaded.commands, **typer.main.get_group(resolve(target)).commands}
         return name, loaded, rest
 
 

@@ -94,10 +94,12 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
     SELECT h.tenant_id, h.position FROM tenant_head h WHERE h.tenant_id = ANY (p_tenants)
 $$;
 
--- Whether nobody has set this installation up yet.
+-- Whether nobody has set this installation up yet. Here and below, firms of plan 'probe' do not count: by them it is
+-- proved that firms are held apart (operate/isolation).
 CREATE OR REPLACE FUNCTION gate.is_empty() RETURNS boolean
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
-    SELECT NOT EXISTS (SELECT 1 FROM user_account)
+    SELECT NOT EXISTS (SELECT 1 FROM user_account u WHERE NOT EXISTS (
+        SELECT 1 FROM membership m JOIN tenant t ON t.id = m.tenant_id WHERE m.user_id = u.id AND t.plan = 'probe'))
 $$;
 
 -- A firm by its short name, for commands of the operator.
@@ -165,13 +167,13 @@ $$;
 -- The firms that are served, for duties that go round all of them in a job each: ids only.
 CREATE OR REPLACE FUNCTION gate.served_tenants() RETURNS SETOF uuid
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
-    SELECT t.id FROM tenant t WHERE t.status IN ('active', 'trial') ORDER BY t.id
+    SELECT t.id FROM tenant t WHERE t.status IN ('active', 'trial') AND t.plan <> 'probe' ORDER BY t.id
 $$;
 
 -- The firm, if there is exactly one: commands of a small installation need not name it.
 CREATE OR REPLACE FUNCTION gate.only_tenant() RETURNS uuid
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
-    SELECT CASE WHEN count(*) = 1 THEN (array_agg(t.id))[1] END FROM tenant t
+    SELECT CASE WHEN count(*) = 1 THEN (array_agg(t.id))[1] END FROM tenant t WHERE t.plan <> 'probe'
 $$;
 
 -- What the operators' console may know of each firm: its name and how much there is of what, nothing that stands in it.
@@ -191,6 +193,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
       LEFT JOIN people ON people.tenant_id = t.id
       LEFT JOIN plans ON plans.tenant_id = t.id
       LEFT JOIN work ON work.tenant_id = t.id
+     WHERE t.plan <> 'probe'
 $$;
 
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA gate FROM PUBLIC;

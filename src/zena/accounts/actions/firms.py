@@ -53,6 +53,7 @@ async def create_tenant(  # noqa: PLR0913 - the fields of one form
     locale: str = "en",
     currency: str = "VND",
     ip: str | None = None,
+    plan: str = "standard",
 ) -> Scope:
     """Found a firm with its first owner, who exists already; bind the session to it and return the owner's scope."""
     firm = Tenant(
@@ -62,6 +63,7 @@ async def create_tenant(  # noqa: PLR0913 - the fields of one form
         timezone=check_timezone(timezone),
         locale=check_locale(locale),
         currency=check_currency(currency),
+        plan=plan,
     )
     await enter_tenant(session, firm.id, owner)
     session.add(firm)
@@ -124,14 +126,19 @@ def _settings(firm: Tenant) -> FirmSettings:
 
 async def _free_slug(session: AsyncSession, name: str, wanted: str | None) -> str:
     if wanted is not None:
-        if not _SLUG.fullmatch(wanted):
-            raise Invalid.field("slug", N_("2 to 63 of a-z, 0-9 and hyphens."), "format")
-        if await session.scalar(_BY_SLUG, {"slug": wanted}) is not None:
+        if await session.scalar(_BY_SLUG, {"slug": check_slug(wanted)}) is not None:
             raise Conflict(N_("Another firm has this short name."), code="SLUG_TAKEN")
         return wanted
     slug = slug_of(name)
     taken = await session.scalar(_BY_SLUG, {"slug": slug}) is not None
     return f"{slug}-{secrets.token_hex(3)}" if taken else slug
+
+
+def check_slug(wanted: str) -> str:
+    """Return a short name that may stand in addresses, or raise Invalid."""
+    if not _SLUG.fullmatch(wanted):
+        raise Invalid.field("slug", N_("2 to 63 of a-z, 0-9 and hyphens."), "format")
+    return wanted
 
 
 def slug_of(name: str) -> str:

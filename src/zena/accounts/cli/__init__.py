@@ -84,7 +84,8 @@ def list_tenants() -> None:
     """
     rows = _as_operations(
         "SELECT t.slug, t.name, t.status, t.created_at::date AS since, (SELECT count(*) FROM membership m"
-        " WHERE m.tenant_id = t.id AND m.ended_at IS NULL) AS members FROM tenant t ORDER BY t.slug"
+        " WHERE m.tenant_id = t.id AND m.ended_at IS NULL) AS members FROM tenant t"
+        " WHERE t.plan <> 'probe' ORDER BY t.slug"
     )
     table(rows, ["slug", "name", "status", "members", "since"])
 

@@ -17,7 +17,7 @@ from zena.kit.scope import Scope
 KEYS = (Key(AuditEntry.position, descending=True),)
 
 #: What the first entry of a chain hashes as its predecessor.
-_START = b"\x00"
+START = b"\x00"
 _BATCH = 1_000
 _CALLED = func.coalesce(EventEntry.payload["key"].astext, EventEntry.payload["name"].astext)
 _SUBJECT_NAME = (
@@ -95,8 +95,8 @@ async def verify_chain(session: AsyncSession, tenant: UUID) -> ChainReport:
     """Recompute the audit chain of the tenant the session is bound to, from its first entry to its head (J06)."""
     # allow: session-get - the head of the tenant the session is bound to, read by a job
     head = await session.get_one(TenantHead, tenant, populate_existing=True)
-    link, position = _START, 0
-    while rows := await _batch(session, tenant, position, head.audit_position):
+    link, position = START, 0
+    while rows := await batch(session, tenant, position, head.audit_position):
         for row in rows:
             reason = _fault(row, position + 1, link, tenant)
             if reason:
@@ -107,7 +107,8 @@ async def verify_chain(session: AsyncSession, tenant: UUID) -> ChainReport:
     return ChainReport(intact=True, checked=position)
 
 
-async def _batch(session: AsyncSession, tenant: UUID, position: int, last: int) -> Sequence[Row[Any]]:
+async def batch(session: AsyncSession, tenant: UUID, position: int, last: int) -> Sequence[Row[Any]]:
+    """Return the next entries of a chain after a position, up to the last one that counts."""
     rows = await session.execute(
         select(*AuditEntry.__table__.columns)
         .where(AuditEntry.tenant_id == tenant, AuditEntry.position > position, AuditEntry.position <= last)
@@ -122,7 +123,7 @@ def _fault(row: Row[Any], position: int, link: bytes, tenant: UUID) -> str | Non
         return "an entry is missing"
     if row.prev_hash != link:
         return "it does not follow the entry before it"
-    digest = bytes.fromhex(audit_digest(str(tenant), _canonical(row)))
+    digest = bytes.fromhex(audit_digest(str(tenant), canonical(row)))
     if digest != row.digest:
         return "its content was changed"
     if hashlib.sha256(link + digest).digest() != row.hash:
@@ -130,7 +131,8 @@ def _fault(row: Row[Any], position: int, link: bytes, tenant: UUID) -> str | Non
     return None
 
 
-def _canonical(row: Row[Any]) -> dict[str, Any]:
+def canonical(row: Row[Any]) -> dict[str, Any]:
+    """Return what an entry's digest is made of."""
     return {
         "id": str(row.id),
         "actor": row.actor and str(row.actor),

@@ -20,7 +20,10 @@ from zena.kit.uow import enter_tenant, unit_of_work
 if TYPE_CHECKING:
     from zena.kit.state import State
 
-_TENANT = text("SELECT name, slug, timezone, locale, currency FROM tenant WHERE id = :tenant")
+_TENANT = text("SELECT name, slug, status, timezone, locale, currency FROM tenant WHERE id = :tenant")
+
+#: A firm that is not served keeps its jobs: they look again after so long.
+_HELD = timedelta(minutes=1)
 
 
 class PostponeJob(Exception):  # noqa: N818 - an outcome the job chooses, not an error
@@ -76,11 +79,13 @@ class JobWork:
 async def system_scope(session: AsyncSession, tenant: UUID, at: datetime) -> Scope:
     """Return the scope in which the system itself acts for a tenant; the session is bound to it already.
 
-    It holds no permission: what a job does was authorized when it was queued.
+    It holds no permission: what a job does was authorized when it was queued. PostponeJob while the firm is not served.
     """
     row = (await session.execute(_TENANT, {"tenant": tenant})).one_or_none()
     if row is None:
         raise RejectJob("the tenant of this job is gone")
+    if row.status not in {"active", "trial"}:
+        raise PostponeJob(_HELD, "its firm is not served at present")
     return Scope(
         tenant=tenant,
         member=None,

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import IO, BinaryIO, Final, cast
+from uuid import UUID
 
 import msgspec
 
@@ -20,6 +21,7 @@ FORMAT: Final = 1
 DUMP: Final = "database.dump"
 KEYS: Final = "secret.key"
 FILES: Final = "files/"
+ROWS: Final = "rows/"
 BASE: Final = "base.tar.gz"
 PASSWORDS: Final = "postgres.json"
 _MANIFEST: Final = "manifest.json"
@@ -50,10 +52,39 @@ class Part(msgspec.Struct, frozen=True):
     sha256: str
 
 
+class Person(msgspec.Struct, frozen=True):
+    """Somebody who belongs to an exported firm. Nothing by which they sign in."""
+
+    id: UUID
+    email: str
+    name: str
+    sort_key: str
+    is_active: bool
+    locale: str | None
+    timezone: str | None
+    theme: str
+
+
+class Firm(msgspec.Struct, frozen=True):
+    """What the export of one firm says of it. `row` is its own row as JSON, `columns` go with the tables in `rows/`.
+
+    `entries` and `head` (hex) are the end of its record of what was done.
+    """
+
+    id: UUID
+    slug: str
+    row: str
+    columns: dict[str, list[str]]
+    people: list[Person]
+    entries: int
+    head: str
+
+
 class Manifest(msgspec.Struct, frozen=True):
     """What the archive was made of. `revision` is the schema's, `database_bytes` the size of the database then.
 
-    `wal` is the first piece of the server's log that a base backup needs, None for a dump.
+    `wal` is the first piece of the server's log that a base backup needs, None for a dump; `firm` is None for anything
+    but the export of one firm.
     """
 
     format: int
@@ -66,6 +97,7 @@ class Manifest(msgspec.Struct, frozen=True):
     fences: Fences
     parts: list[Part]
     wal: str | None = None
+    firm: Firm | None = None
 
     @property
     def rows(self) -> int:
@@ -132,10 +164,9 @@ def unpack(path: Path, ring: KeyRing, into: Path, *, files: bool) -> Manifest:
 
 def is_safe(name: str) -> bool:
     """Tell whether a part may be laid under a directory of ours."""
-    plain = name.removeprefix(FILES)
-    return name in {DUMP, KEYS, BASE, PASSWORDS} or (
-        name.startswith(FILES) and all(step not in {"", ".", ".."} for step in plain.split("/"))
-    )
+    folder, _, plain = name.partition("/")
+    inside = f"{folder}/" in {FILES, ROWS} and all(step not in {"", ".", ".."} for step in plain.split("/"))
+    return inside or name in {DUMP, KEYS, BASE, PASSWORDS}
 
 
 @contextmanager

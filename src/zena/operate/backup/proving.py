@@ -37,6 +37,8 @@ async def prove(settings: Settings, ring: KeyRing, path: Path, draft: Path) -> M
 def check_fit(path: Path, manifest: Manifest, head: str | None) -> None:
     """Raise Refused for a backup that is empty, or that a newer release has made."""
     check_release(path, manifest, head)
+    if manifest.firm is not None:
+        raise Refused(f"{path.name} holds one firm, {manifest.firm.slug}: `zena tenant import` brings it in")
     if manifest.wal is not None:
         raise Refused(f"{path.name} is a base backup, started for proof when it was made: `zena backup rewind` uses it")
     if manifest.rows == 0:

@@ -12,6 +12,11 @@ from zena.operate.integrity.finding import NAMED, Finding
 #: Tables without a tenant, reviewed one by one (tests/test_catalog.py says why each may be).
 _GLOBAL: Final = "('alembic_version', 'user_account', 'session', 'recovery_code', 'personal_link', 'throttle')"
 _UNFENCED: Final = "('alembic_version', 'throttle')"
+#: The whole of a firm's policy, as the server writes it: what says more, such as OR true, is another one.
+_OWN: Final = (
+    r"'^\((tenant_id|id) = \( SELECT \(NULLIF\(current_setting\(''app\.tenant''::text, true\),"
+    r" ''''::text\)\)::uuid( AS .nullif.)?\)\)$'"
+)
 _OURS: Final = "c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')"
 
 
@@ -35,8 +40,7 @@ SWITCHES: Final = (
         "policy",
         f"SELECT c.relname FROM pg_class c WHERE {_OURS} AND c.relname NOT IN {_GLOBAL} AND NOT EXISTS"  # noqa: S608 - constants
         " (SELECT FROM pg_policy p WHERE p.polrelid = c.oid AND p.polcmd = '*' AND p.polpermissive"
-        " AND pg_get_expr(p.polqual, c.oid) LIKE '%current_setting(''app.tenant''%'"
-        " AND pg_get_expr(p.polwithcheck, c.oid) LIKE '%current_setting(''app.tenant''%')",
+        f" AND pg_get_expr(p.polqual, c.oid) ~ {_OWN} AND pg_get_expr(p.polwithcheck, c.oid) ~ {_OWN})",
         "make the policy again as the table's migration does",
     ),
     Switch(
@@ -71,6 +75,20 @@ SWITCHES: Final = (
         " AND k.connamespace = 'public'::regnamespace AND a.attname <> 'tenant_id'"
         " AND p.relname NOT IN ('user_account', 'session', 'tenant')",
         "a plain key reaches into other tenants: it must start with tenant_id",
+    ),
+    Switch(
+        "view",
+        "SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+        " WHERE n.nspname IN ('public', 'gate') AND (c.relkind = 'm' OR c.relkind = 'v' AND NOT coalesce("
+        "(SELECT option_value::bool FROM pg_options_to_table(c.reloptions) WHERE option_name = 'security_invoker'),"
+        " false))",
+        "it reads with its owner's rights: drop it, or make it a view with security_invoker",
+    ),
+    Switch(
+        "definer path",
+        "SELECT p.oid::regprocedure::text FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace"
+        " WHERE p.prosecdef AND n.nspname = 'gate' AND NOT coalesce(p.proconfig::text LIKE '%search_path=%', false)",
+        "ALTER FUNCTION ... SET search_path = pg_catalog, public",
     ),
     Switch(
         "constraint",
@@ -116,6 +134,12 @@ SWITCHES: Final = (
         " AND datcollversion IS DISTINCT FROM pg_database_collation_actual_version(oid)",
         "the system's sort order changed: REINDEX DATABASE, then ALTER DATABASE ... REFRESH COLLATION VERSION",
     ),
+)
+
+
+#: Those that hold firms apart; the rest hold the data together.
+FENCES: Final = tuple(
+    switch for switch in SWITCHES if switch.name not in {"constraint", "trigger", "index", "page checksum", "collation"}
 )
 
 

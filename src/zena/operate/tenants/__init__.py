@@ -1,0 +1,1 @@
+"""One firm as the operator handles it: shut out, taken along, brought in, erased."""
