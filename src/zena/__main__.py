@@ -32,6 +32,7 @@ COMMANDS = (
     ("operator", LazyCommand("Staff of this installation.", "zena.accounts.cli:operator")),
     ("demo", LazyCommand("Load the demonstration firm.", "zena.work.cli:demo_app")),
     ("slo", LazyCommand("Service levels: budgets, burn rates, alerts.", "zena.operate.cli.slo:app")),
+    ("logs", LazyCommand("Log lines of all channels, errors by code.", "zena.operate.cli.logs:app")),
     ("requests", LazyCommand("Requests that were slow, failed or refused.", "zena.operate.cli.requests:app")),
     ("backup", LazyCommand("Backups: create, verify, restore, list.", "zena.operate.cli.backup:app")),
     ("status", LazyCommand("Everything on one screen.", "zena.operate.cli.status:app")),

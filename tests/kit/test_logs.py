@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 
-from zena.kit import logs
-from zena.kit.logs import dropped_lines, get_logger, log_request, setup_logging
+from zena.kit.logs import get_logger, log_request, log_state, setup_logging, sinks
 from zena.kit.visit import Visit, admit
 
 log = get_logger("zena.test")
@@ -120,13 +119,14 @@ def test_F28_a_sink_that_stands_still_costs_lines_and_no_time(monkeypatch: pytes
             time.sleep(0.2)
             return len(text)
 
-    monkeypatch.setattr(logs, "_QUEUE_LINES", 5)
+    monkeypatch.setattr(sinks, "QUEUED", 5)
     stop = setup_logging("info", stream=Stuck())
     began = time.perf_counter()
     for number in range(50):
         log.info("line", number=number)
     assert time.perf_counter() - began < 0.3
-    assert dropped_lines() >= 40
+    assert log_state().dropped >= 40
+    assert log_state().recently
     stop()
 
 

@@ -11,6 +11,7 @@ PAGES = (
     "/queue",
     "/realtime",
     "/tenants",
+    "/logs",
     "/changes",
     "/settings",
 )

@@ -14,7 +14,7 @@ from zena.operate.telemetry.recorder import Recorder
 from zena.operate.telemetry.requests import Requests
 from zena.settings import Settings
 
-DETAIL = {"database", "cache", "disk", "worker", "live_updates"}
+DETAIL = {"database", "cache", "disk", "worker", "live_updates", "logs"}
 
 
 @pytest.fixture

@@ -11,12 +11,9 @@ from zena.kit.clock import Clock, SystemClock
 from zena.kit.db import Database
 from zena.kit.errors import Forbidden, Unauthorized
 from zena.kit.events import record
-from zena.kit.logs import get_logger
 from zena.kit.realtime.doorman import NOT_ALLOWED, UNAUTHENTICATED, Entrant
 from zena.kit.uow import enter_tenant, ledger
 from zena.kit.visit import Visit
-
-log = get_logger(__name__)
 
 _STANDING: Final = "SELECT id, user_id, tenant_id, member_id, role FROM gate.standing($1, $2)"
 _CHANNEL_LENGTH: Final = 200
@@ -45,7 +42,6 @@ class Keeper:
 
     async def refused(self, entrant: Entrant, channel: str) -> None:
         scope, asked = entrant.scope, channel[:_CHANNEL_LENGTH]
-        log.warning("cross-tenant subscription refused", tenant=str(scope.tenant), user=str(scope.user), channel=asked)
         async with ledger(self.db) as session:
             await enter_tenant(session, scope.tenant, scope.user)
             record(session, scope, CrossTenantRefused(subject=scope.member or scope.tenant, channel=asked))

@@ -96,8 +96,17 @@ def _plan(found: "Settings", listeners: list[int], *, demo: bool) -> "Plan":
         embedded=found.embedded,
         prepare=Spec("prepare", program("prepare", *(["--demo"] if demo else [])), ALL_ROLES),
         listeners=listeners,
+        log=supervisor_log(found),
         server_options={"max_connections": str(_connections(found))} | (ARCHIVING if found.backup_wal else {}),
     )
+
+
+def supervisor_log(found: "Settings") -> dict[str, object]:
+    """Return where the supervisor keeps its events: channel app, if that is written to files."""
+    channels = {channel.partition("=")[0] for channel in found.log_channels}
+    if found.log_output == "console" or "app" not in channels:
+        return {}
+    return {"path": str(found.logs_path / "app.log"), "max_bytes": found.log_max_bytes, "keep": found.log_keep}
 
 
 def _connections(found: "Settings") -> int:
@@ -160,12 +169,14 @@ def prepare(
     """Migrate, check, and print the line that lets the first person in, as JSON. Run by `zena serve`."""
     from zena.cli.schema import upgraded
     from zena.cli.shell import settings
+    from zena.kit.logs import log_as_set
     from zena.kit.posture import check_posture
 
     tie(parent)
     hook = _hooks().welcome
     welcome = resolve(hook) if hook else None
     found = settings()
+    log_as_set(found, console="warning")
 
     async def everything() -> str | None:
         await upgraded(found, _hooks().migrations)
@@ -184,12 +195,12 @@ def fit_settings(go: int | None) -> "Settings":
     Under a supervisor, waits for the migrations first.
     """
     from zena.cli.shell import check_database, connected
-    from zena.kit.logs import setup_logging
+    from zena.kit.logs import log_as_set
     from zena.kit.serving.lifeline import wait_for_go
 
     wait_for_go(go)
     found = connected()
-    setup_logging(found.log_level, as_json=not sys.stderr.isatty())
+    log_as_set(found)
     asyncio.run(check_database(found))
     return found
 

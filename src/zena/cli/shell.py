@@ -101,8 +101,10 @@ def ready() -> "Iterator[Settings]":
     from zena.cli.schema import upgraded
     from zena.kit.embedded import urls_of_running
     from zena.kit.embedded.attach import attached
+    from zena.kit.logs import log_as_set
 
     configured = settings()
+    log_as_set(configured, console="warning")
     alone = configured.embedded and urls_of_running(configured.data_dir) is None
     with attached(configured) as found:
         asyncio.run(upgraded(found, hooks().migrations) if alone else check_database(found))

@@ -15,6 +15,7 @@ from zena.cli.process import (
     become_supervisor,
     fit_settings,
     program,
+    supervisor_log,
     tie,
 )
 
@@ -71,4 +72,6 @@ def _supervised(workers: int) -> None:
     crew = [
         Spec(f"worker-{number}", program("queue", "work"), WORKER_ROLES, grace=30) for number in range(1, workers + 1)
     ]
-    become_supervisor(Plan(data_dir=str(found.data_dir), url="", children=crew, state_name="workers.json"))
+    become_supervisor(
+        Plan(data_dir=str(found.data_dir), url="", children=crew, state_name="workers.json", log=supervisor_log(found))
+    )

@@ -15,10 +15,16 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from zena.kit.ids import new_id
+from zena.kit.logs import get_logger
 from zena.kit.scope import Scope
 
 _PENDING = "pending_records"
+_WAYS_IN = "access."
 _SEAL = text("SELECT seal(:tenant, CAST(:events AS jsonb), CAST(:audits AS jsonb), :families)")
+
+
+audit = get_logger("zena.audit")
+security = get_logger("zena.security")
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,12 +103,12 @@ def record(
     pending.families |= happened.families
 
 
-async def seal(session: AsyncSession) -> None:
-    """Flush, then write what was recorded and take its positions. The last statement before commit."""
+async def seal(session: AsyncSession) -> Records | None:
+    """Flush, then write what was recorded and take its positions; return it. The last statement before commit."""
     await session.flush()
     pending: Records | None = session.info.pop(_PENDING, None)
     if pending is None:
-        return
+        return None
     await session.execute(
         _SEAL,
         {
@@ -112,6 +118,22 @@ async def seal(session: AsyncSession) -> None:
             "families": sorted(pending.families),
         },
     )
+    return pending
+
+
+def log_sealed(sealed: Records | None) -> None:
+    """Say in the log what a commit has put into the audit chain: one line for each action, with the first subject."""
+    if sealed is None:
+        return
+    actions: dict[str, list[dict[str, Any]]] = {}
+    for entry in sealed.audits:
+        actions.setdefault(entry["action"], []).append(entry)
+    for action, entries in actions.items():
+        first = entries[0]
+        facts = {"subject": first["subject_id"], "actor": first["actor"], "entry": first["id"], "ip": first["ip"]}
+        request = {"request_id": first["request_id"]} if first["request_id"] else {}
+        for logger in (audit, security) if action.startswith(_WAYS_IN) else (audit,):
+            logger.info(action, tenant=str(sealed.tenant), count=len(entries), **facts, **request)
 
 
 def audit_digest(tenant: str, entry: Mapping[str, Any]) -> str:

@@ -3,6 +3,7 @@
 Whatever was not foreseen is logged with its stack and answered without any of it.
 """
 
+import logging
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -34,6 +35,7 @@ from zena.kit.faults import classify_fault
 from zena.kit.guard.answer import plain_page, wants_page
 from zena.kit.guard.head import METHODS
 from zena.kit.logs import get_logger
+from zena.kit.refused import note_refusal
 from zena.kit.text import safe_next
 from zena.kit.visit import visit_of
 
@@ -71,12 +73,12 @@ def as_problem(request: AnyRequest, exc: BaseException) -> Problem:
     """Return the refusal an exception stands for, logging what the caller is not told."""
     while isinstance(exc, BaseExceptionGroup) and len(exc.exceptions) == 1:
         exc = exc.exceptions[0]
-    if isinstance(exc, Problem):
-        return exc
-    problem = _of_framework(request, exc) or _of_fault(request, exc)
+    problem = exc if isinstance(exc, Problem) else _of_framework(request, exc) or _of_fault(request, exc)
     if problem is None:
-        log.error("unhandled error", method=request.method, route=_route(request), exc_info=exc)
         problem = Problem()
+        facts = {"method": request.method, "route": _route(request)}
+        log.error("unhandled error", code=problem.error_code, **facts, exc_info=exc)
+    note_refusal(visit_of(request.scope), problem, method=request.method, route=_route(request))
     return problem
 
 
@@ -164,9 +166,9 @@ def _of_status(request: AnyRequest, exc: HTTPException) -> Problem:
 def _of_fault(request: AnyRequest, exc: BaseException) -> Problem | None:
     problem = classify_fault(exc)
     if problem is not None:
-        log.warning(
-            "fault", error=type(exc).__name__, code=problem.error_code, route=_route(request), reason=str(exc)[:300]
-        )
+        level = logging.ERROR if problem.status >= _SERVER_ERROR else logging.WARNING
+        facts = {"error": type(exc).__name__, "route": _route(request), "reason": str(exc)[:300]}
+        log.log(level, "fault", code=problem.error_code, **facts)
     return problem
 
 

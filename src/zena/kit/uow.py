@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from zena.kit.db import Database, Raw
-from zena.kit.events import seal
+from zena.kit.events import log_sealed, seal
 from zena.kit.scope import Identity, Scope
 
 _ENTER = text("SELECT set_config('app.tenant', :tenant, true), set_config('app.user', :user, true)")
@@ -34,11 +34,12 @@ async def unit_of_work(db: Database) -> AsyncIterator[AsyncSession]:
     async with db.sessions() as session:
         try:
             yield session
-            await seal(session)
+            sealed = await seal(session)
             await session.commit()
         except BaseException:
             await session.rollback()
             raise
+        log_sealed(sealed)
 
 
 async def enter_tenant(session: AsyncSession, tenant: UUID | None, user: UUID | None = None) -> None:
@@ -64,11 +65,12 @@ async def ledger(db: Database) -> AsyncIterator[AsyncSession]:
         await session.execute(READ_WRITE)
         try:
             yield session
-            await seal(session)
+            sealed = await seal(session)
             await session.commit()
         except BaseException:
             await session.rollback()
             raise
+        log_sealed(sealed)
 
 
 def actor_of(session: AsyncSession) -> tuple[Identity | None, Scope | None]:

@@ -28,6 +28,8 @@ class Visit:
     path: str = "/"
     tenant: str | None = None
     user: str | None = None
+    code: str | None = None  # of the refusal, for the access line
+    blamed: bool = False  # an error of this request has been counted
     made_nonce: str | None = field(default=None, repr=False)
     tally: Tally = field(default_factory=Tally, repr=False)
 

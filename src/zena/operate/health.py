@@ -12,6 +12,7 @@ from litestar import Request, Response, get
 from zena import __version__
 from zena.accounts.facade import Entered
 from zena.kit.access import public
+from zena.kit.logs import log_state
 from zena.kit.state import State, state_of
 from zena.kit.visit import visit_of
 from zena.operate.door import check_operator, reading
@@ -125,6 +126,14 @@ async def _worker(state: State) -> str | None:
     return f"silent for {silent:.0f} s" if silent > SILENT else None
 
 
+async def _logs(_: State) -> str | None:
+    """Tell of this process's lines: those of a worker are told by `zena status`."""
+    found = log_state()
+    if found.trouble:
+        return f"files take no lines: {found.trouble}; {found.held} held, {found.dropped} dropped"
+    return f"{found.dropped} lines dropped" if found.recently else None
+
+
 async def _live_updates(state: State) -> str | None:
     return None if state.hub is not None else "not running in this process"
 
@@ -135,5 +144,6 @@ CHECKS: Final = (
     ("disk", _disk),
     ("worker", _worker),
     ("live_updates", _live_updates),
+    ("logs", _logs),
 )
 ROUTES = [health, detail, ready, live]

@@ -9,7 +9,17 @@ from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from zena.settings.places import default_data_dir
-from zena.settings.types import DatabaseUrl, MailAddress, Networks, PageUrl, RedisUrl, SmtpUrl, SocketUrl, StorageUrl
+from zena.settings.types import (
+    DatabaseUrl,
+    LogChannels,
+    MailAddress,
+    Networks,
+    PageUrl,
+    RedisUrl,
+    SmtpUrl,
+    SocketUrl,
+    StorageUrl,
+)
 
 Environment = Literal["production", "development", "test", "lab"]
 LogLevel = Literal["debug", "info", "warning", "error", "critical"]
@@ -114,7 +124,19 @@ class Settings(BaseSettings):
     web_processes: int = Field(1, ge=1, le=64, description="Web processes of `zena serve`.")
     worker_processes: int = Field(1, ge=0, le=64, description="Worker processes of `zena serve`.")
     telemetry: bool = Field(True, description="Measure requests, statements, jobs and the cache.")  # noqa: FBT003 - pydantic's default
+
     log_level: LogLevel = Field("info", description="Least severity that is logged.")
+    log_channels: LogChannels = Field(
+        ("app", "audit", "security", "performance", "jobs"),
+        description="Channels that are written, each with a severity of its own if wanted: app,security,jobs=warning.",
+    )
+    log_output: Literal["both", "console", "files"] = Field("both", description="Where log lines go.")
+    log_format: Literal["auto", "json", "text"] = Field(
+        "auto", description="Log lines on the console: auto is text on a terminal, else JSON. Files are always JSON."
+    )
+    log_dir: Path | None = Field(None, description="Directory of the log files. Default: DATA_DIR/logs.")
+    log_max_bytes: Bytes = Field(10_000_000, description="Size at which a log file is rotated.")
+    log_keep: Count = Field(5, description="Rotated files kept of each channel.")
 
     import_max_rows: int = Field(10_000, ge=1, le=1_000_000, description="Rows of one import.")
     import_max_bytes: Bytes = Field(10_000_000, description="Size of one import file.")
@@ -167,6 +189,10 @@ class Settings(BaseSettings):
     @property
     def files_path(self) -> Path:
         return self.data_dir / "files"
+
+    @property
+    def logs_path(self) -> Path:
+        return (self.log_dir or self.data_dir / "logs").expanduser().absolute()
 
     @property
     def backups_path(self) -> Path:

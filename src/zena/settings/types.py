@@ -17,6 +17,8 @@ sample secret test user your-secret-key zena zena_app zena_owner zena_ops zena_b
 """
 KNOWN_SECRETS = frozenset(_KNOWN.split())
 SHORTEST_SECRET = 12
+CHANNELS = ("app", "audit", "security", "performance", "jobs")
+LEVELS = ("debug", "info", "warning", "error", "critical")
 _PASSWORD = re.compile(r"(?<=://)([^:/?#@]*):([^@/?#]*)@|(?<=[?&]password=)([^&#]*)")
 
 
@@ -99,6 +101,17 @@ def scheme_of(*schemes: str) -> AfterValidator:
     return AfterValidator(lambda value: _url(value, schemes[0], frozenset(schemes)))
 
 
+def _channels(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    given = tuple(part.lower() for part in re.split(r"[,\s]+", value.strip()) if part)
+    for part in given:
+        name, _, level = part.partition("=")
+        if name not in CHANNELS or ("=" in part and level not in LEVELS):
+            raise ValueError(f"channels ({', '.join(CHANNELS)}), such as app,security,jobs=warning; {part!r} is none")
+    return given
+
+
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_database)]
 RedisUrl = Annotated[SecretStr, scheme_of("redis", "rediss", "unix")]
 StorageUrl = Annotated[SecretStr, scheme_of("file", "s3")]
@@ -106,6 +119,7 @@ SmtpUrl = Annotated[SecretStr, scheme_of("smtp", "smtps")]
 PageUrl = Annotated[str, AfterValidator(_page)]
 SocketUrl = Annotated[str, AfterValidator(_socket)]
 MailAddress = Annotated[str, AfterValidator(_address)]
+LogChannels = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_channels)]
 Networks = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_networks)]
 
 

@@ -22,9 +22,12 @@ from zena.kit.errors import Forbidden, NotFound, Unauthorized
 from zena.kit.events import record
 from zena.kit.i18n import N_
 from zena.kit.ids import new_id
+from zena.kit.logs import get_logger
 from zena.kit.scope import Identity, Scope
 from zena.kit.uow import enter_tenant
 from zena.settings import Settings
+
+security = get_logger("zena.security")
 
 #: Longest time between the password and the second factor.
 _HALF: Final = timedelta(minutes=10)
@@ -165,6 +168,7 @@ async def _arrive(
     await session.execute(update(UserAccount).where(UserAccount.id == user).values(last_login_at=func.now()))
     tenant = await _first_tenant(session, user)
     if tenant is None:
+        security.info("signed in without a firm", user=str(user), ip=caller.ip)
         return None
     await session.execute(update(Session).where(Session.id == opened).values(active_tenant=tenant))
     await enter_tenant(session, tenant, user)

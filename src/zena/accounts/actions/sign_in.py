@@ -17,10 +17,13 @@ from zena.accounts.throttling import code_attempts, sign_in_attempts
 from zena.kit.errors import Invalid, Unauthorized
 from zena.kit.i18n import N_
 from zena.kit.ids import new_id
+from zena.kit.logs import get_logger
 from zena.kit.scope import Identity
 from zena.kit.state import State
 from zena.kit.text import email_address
 from zena.kit.uow import enter_tenant, ledger
+
+security = get_logger("zena.security")
 
 _HALF: Final = text("SELECT session_id, user_id FROM gate.half_session(:hash)")
 _OWNER: Final = text("SELECT gate.link_owner(:kind, :hash)")
@@ -51,6 +54,9 @@ async def check_password(state: State, *, email: str, password: str, ip: str | N
     verdict = await verify_password(row.password_hash if row else None, password if fits(password) else "")
     if row is None or not verdict.right or not row.is_active:
         await attempts.failed(state)
+        reason = "no such account" if row is None else "wrong password" if not verdict.right else "deactivated"
+        # Of an address nobody has, an id nobody has: the line takes as long to write (C07).
+        security.warning("sign-in failed", user=str(user), ip=ip, reason=reason)
         raise Unauthorized(N_("The address or the password is not right."), code="INVALID_CREDENTIALS")
     return row.id, verdict.rehash
 
@@ -67,6 +73,7 @@ async def pass_second_factor(
     if used is None:
         await session.rollback()  # gives the connection back before another is needed
         await attempts.failed(state)
+        security.warning("sign-in failed", user=str(half.user_id), ip=caller.ip, reason="wrong code")
         raise _wrong_code()
     await attempts.forgiven(session)
     at = state.clock.now()

@@ -13,10 +13,12 @@ from zena.kit.guard.peers import identify, peer_of
 from zena.kit.guard.rules import GuardRules
 from zena.kit.ids import new_id
 from zena.kit.logs import get_logger
+from zena.kit.refused import note_refusal
 from zena.kit.telemetry import Telemetry
 from zena.kit.visit import Visit, admit
 
 log = get_logger(__name__)
+security = get_logger("zena.security")
 
 _MAX_PATH = 1024
 
@@ -59,12 +61,13 @@ class Guard:
         except Problem as problem:
             if out.status:
                 raise
+            note_refusal(visit, problem, method=scope["method"], route=str(scope.get("path_template") or ""))
             await refuse(out, visit, problem, html=wants_page(accept, is_api=visit.is_api))
         except Exception:
             # The framework answers its own errors; this is one in a layer around it, or a body that broke off.
             if out.status:
                 raise
-            log.exception("unhandled error outside of the routes", path=visit.path)
+            log.exception("unhandled error outside of the routes", code=Problem.code, path=visit.path)
             await refuse(out, visit, Problem(), html=wants_page(accept, is_api=visit.is_api))
         finally:
             if self.telemetry.on_request:
@@ -97,7 +100,7 @@ class Guard:
         if allowed:
             await self.app(scope, receive, send)
             return
-        log.warning("socket refused before accept", path=visit.path, client=visit.client)
+        security.warning("socket refused before accept", path=visit.path, client=visit.client)
         await receive()
         await send(_CLOSED)
 

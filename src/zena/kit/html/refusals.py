@@ -12,7 +12,9 @@ from zena.kit.errors import Conflict, Invalid, Problem, RateLimited, Stale
 from zena.kit.html.answers import HEADERS, HTML
 from zena.kit.html.reader import AnyRequest, Nav, Source, is_htmx, nav_or_nothing, renderer, view_of
 from zena.kit.i18n import translate
+from zena.kit.refused import note_refusal
 from zena.kit.view import FormState, View
+from zena.kit.visit import visit_of
 
 _OWN_PAGES = (403, 404, 422, 429, 500, 503)
 
@@ -71,6 +73,8 @@ class refusing:  # noqa: N801 - reads as a word: `async with refusing(...)`
 
 def refused_form(request: AnyRequest, exc: FormRefused) -> Response[str]:
     """Draw a refused form again: the exception handler of FormRefused. 422, or 429 where somebody must wait."""
+    route = str(request.scope.get("path_template") or "")
+    note_refusal(visit_of(request.scope), exc.problem, method=request.method, route=route)
     content = renderer(request).render(exc.template, exc.view, nav=exc.nav, **exc.context)
     status = 429 if isinstance(exc.problem, RateLimited) else 422
     headers = HEADERS | exc.problem.headers

@@ -11,9 +11,11 @@ from uuid import UUID
 from pgqueuer.core.executors import AbstractEntrypointExecutor, EntrypointExecutorParameters
 from pgqueuer.errors import RetryRequested
 from pgqueuer.models import Context, Job
+from structlog.contextvars import bound_contextvars
 
 from zena.kit.errors import Maintenance
 from zena.kit.faults import classify_fault
+from zena.kit.logs import get_logger
 from zena.kit.queue.enqueue import TENANT_HEADER
 from zena.kit.queue.payload import unpack_arguments
 from zena.kit.queue.queries import WorkerQueries
@@ -22,6 +24,8 @@ from zena.kit.registry import JobSpec
 
 if TYPE_CHECKING:
     from zena.kit.state import State
+
+log = get_logger("zena.jobs")
 
 _FIRST_DELAY = 1.0
 _LONGEST_DELAY = 600.0
@@ -40,13 +44,20 @@ class JobExecutor(AbstractEntrypointExecutor):
     async def execute(self, job: Job, context: Context) -> None:
         work = self._work(job)
         started, waited, outcome = perf_counter(), _waited(job, self.state.clock.now()), "done"
-        try:
-            await self._run(work, job, context)
-        except BaseException as ended:
-            outcome = _outcome(ended)
-            raise
-        finally:
-            self.state.telemetry.job(self.spec.name, outcome, perf_counter() - started, waited)
+        # Every line that the job writes, in whichever channel, names it.
+        with bound_contextvars(job=job.id, job_name=self.spec.name, tenant=work.tenant and str(work.tenant)):
+            log.debug("job started", attempt=work.attempt)
+            try:
+                await self._run(work, job, context)
+            except BaseException as ended:
+                outcome = _outcome(ended)
+                _log_failure(outcome, ended, work)
+                raise
+            finally:
+                took = perf_counter() - started
+                self.state.telemetry.job(self.spec.name, outcome, took, waited)
+                if outcome == "done":
+                    log.info("job done", ms=round(took * 1000, 1), waited_ms=round(waited * 1000, 1))
 
     async def _run(self, work: JobWork, job: Job, context: Context) -> None:
         if work.attempt > work.attempts:
@@ -93,6 +104,17 @@ def _outcome(ended: BaseException) -> str:
     if not isinstance(ended, RetryRequested):
         return "held"
     return "postponed" if isinstance(ended.__cause__, PostponeJob) else "retried"
+
+
+def _log_failure(outcome: str, ended: BaseException, work: JobWork) -> None:
+    """Say how a job ended that is not done: an error where somebody has to look, which is where it is held."""
+    facts = {"attempt": work.attempt, "attempts": work.attempts}
+    if outcome == "held":
+        log.error("job held", code=work.name, **facts, exc_info=ended)
+    elif outcome == "retried":
+        log.warning("job failed, tried again", **facts, reason=str(ended)[:300])
+    else:
+        log.info("job postponed", **facts, reason=str(ended)[:300])
 
 
 def retry_delay(attempt: int) -> timedelta:

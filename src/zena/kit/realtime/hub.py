@@ -24,6 +24,7 @@ from zena.kit.realtime.watch import Watch
 from zena.kit.registry import Registry
 
 log = get_logger(__name__)
+security = get_logger("zena.security")
 
 TRY_AGAIN_LATER: Final = 1013
 #: The server's own word for it; it comes with a pause to take before the next attempt.
@@ -220,7 +221,9 @@ class Hub(Hall):
     async def _cross_tenant(self, entrant: Entrant, name: str) -> None:
         self.counts["cross_tenant"] += 1
         scope = entrant.scope
-        log.warning("cross-tenant subscription refused", tenant=str(scope.tenant), user=str(scope.user), channel=name)
+        security.warning(
+            "cross-tenant subscription refused", tenant=str(scope.tenant), user=str(scope.user), asked=name
+        )
         try:
             await self.doorman.refused(entrant, name)
         except DATABASE_AWAY as error:

@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 _VARIABLES = {
     "app": "ZENA_DATABASE_URL",
@@ -41,7 +42,8 @@ class Plan:
 
     `prepare` runs once while the others load, and holds them back until it has done well. Its last line of output
     is JSON: `{"line": what to tell the operator}`.
-    `listeners` are the descriptors of the bound sockets that children inherit.
+    `listeners` are the descriptors of the bound sockets that children inherit. `log` says where events
+    are kept: `path`, `max_bytes` and `keep` of a log file, or nothing.
     """
 
     data_dir: str
@@ -52,6 +54,7 @@ class Plan:
     listeners: Sequence[int] = ()
     state_name: str = "serve.json"
     server_options: Mapping[str, str] = field(default_factory=dict)
+    log: Mapping[str, Any] = field(default_factory=dict)
 
     def to_descriptor(self) -> int:
         """Write the plan where an exec'ed process can read it, off the command line, and return the descriptor."""

@@ -16,7 +16,7 @@ from zena.kit.supervisor.child import Child, pause_after
 from zena.kit.supervisor.crew import Crew
 from zena.kit.supervisor.plan import Plan, Spec, environment
 from zena.kit.supervisor.preparation import Preparation
-from zena.kit.supervisor.voice import announce, tell
+from zena.kit.supervisor.voice import announce, keep_log, tell
 
 _TICK = 0.2
 #: A full disk and a stuck tool count too: the supervisor outlives both and tries again.
@@ -36,6 +36,7 @@ class Supervisor:
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
+        keep_log(plan.log)
         self._database = EmbeddedPostgres(Path(plan.data_dir), options=plan.server_options) if plan.embedded else None
         self._database_failures = 0
         self._database_retry_at = 0.0

@@ -7,6 +7,7 @@ import typer
 
 from zena.cli import ask_as, say, settings
 from zena.kit.clock import SystemClock
+from zena.operate.cli.spans import ago
 from zena.settings import Role
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ def status(minutes: Annotated[int, typer.Option(min=1, max=60, help="How far to 
     now = SystemClock().now()
     found = ask_as(Role.OPS, lambda conn: _read(conn, now, timedelta(minutes=minutes)))
     found["backup"] = _backup(now)
+    found["logs"] = _logs(now)
     say(found, "\n".join(_lines(found)))
 
 
@@ -64,6 +66,18 @@ def _backup(now: datetime) -> dict[str, Any] | None:
     return {"archive": there[0].path.name, "age_seconds": age, "bytes": there[0].size, "kept": len(there)}
 
 
+def _logs(now: datetime) -> dict[str, Any] | None:
+    """Return what the log files hold on this machine; None without any."""
+    from zena.operate.logs.reading import files_of
+
+    folder = settings().logs_path
+    kept = [path.stat() for path in folder.glob("*.log*")]
+    if not files_of(folder):
+        return None
+    age = round(now.timestamp() - max(one.st_mtime for one in kept))
+    return {"folder": str(folder), "bytes": sum(one.st_size for one in kept), "files": len(kept), "age_seconds": age}
+
+
 def _lines(found: dict[str, Any]) -> list[str]:
     http, database, cache, queue = (found[name] for name in ("http", "database", "cache", "queue"))
     waiting = sum(row["jobs"] for row in queue["waiting"] if row["status"] == "queued")
@@ -79,6 +93,7 @@ def _lines(found: dict[str, Any]) -> list[str]:
         f"queue      {waiting} waiting, {held} held; {queue['count']} run, {queue['bad']} failed",
         f"integrity  {_whole(found['integrity'])}",
         f"backup     {_backup_line(found['backup'])}",
+        f"logs       {_logs_line(found['logs'], found['processes'])}",
         *([f"log        {_log_line(found['log'])}"] if found["log"] else []),
         *(f"slo        {one['id']}: {one['state']}" for one in found["slo"] if one["state"] not in {"ok", "no_data"}),
     ]
@@ -105,6 +120,21 @@ def _backup_line(backup: dict[str, Any] | None) -> str:
     late = "LATE, " if backup["age_seconds"] > _LATE else ""
     age, size = f"{backup['age_seconds'] / 3600:.1f} h old", f"{backup['bytes'] / 1e6:.1f} MB"
     return f"{late}{age}, restored for proof, {size}, {backup['kept']} kept"
+
+
+def _logs_line(logs: dict[str, Any] | None, processes: list[dict[str, Any]]) -> str:
+    size = "no files"
+    if logs:
+        size = f"{logs['bytes'] / 1e6:.1f} MB in {logs['files']} files, last written {ago(logs['age_seconds'])}"
+    alive = [one for one in processes if one["alive"]]
+    failing = [f"{one['role']} pid {one['pid']}: {one['log_trouble']}" for one in alive if one["log_trouble"]]
+    dropped = sum(one["dropped_lines"] for one in alive)
+    return "; ".join(
+        [
+            *(f"NOT WRITTEN by {one}" for one in failing),
+            f"{size}; {dropped} lines dropped",
+        ]
+    )
 
 
 def _log_line(log: dict[str, Any]) -> str:

@@ -34,6 +34,7 @@ _NAV: Final = (
     NavItem(N_("Queue"), "/ops/queue", "rows", N_("Load"), phone=True),
     NavItem(N_("Live connections"), "/ops/realtime", "bell", N_("Load")),
     NavItem(N_("Firms"), "/ops/tenants", "building", N_("Installation"), phone=True),
+    NavItem(N_("Log"), "/ops/logs", "list", N_("Installation")),
     NavItem(N_("Changes"), "/ops/changes", "history", N_("Installation")),
     NavItem(N_("Settings"), "/ops/settings", "gear", N_("Installation")),
 )

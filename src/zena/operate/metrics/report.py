@@ -28,7 +28,8 @@ _ALL: Final = (
 )
 _SLOWEST: Final = 20
 _PROCESSES: Final = """
-SELECT role, host, pid, release, started_at, seen_at, now() - seen_at < interval '35 seconds' AS alive
+SELECT role, host, pid, release, started_at, seen_at, now() - seen_at < interval '35 seconds' AS alive,
+       coalesce((facts ->> 'dropped_lines')::bigint, 0) AS dropped_lines, facts ->> 'log_trouble' AS log_trouble
   FROM ops.heartbeat WHERE seen_at > now() - interval '1 hour' AND NOT facts ? 'ended' ORDER BY role, started_at
 """
 

@@ -4,7 +4,7 @@ import asyncio
 import os
 import socket
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
@@ -13,8 +13,9 @@ import asyncpg
 from zena import __version__
 from zena.kit.db import Raw, asyncpg_dsn, set_json_codecs
 from zena.kit.ids import new_id
-from zena.kit.logs import get_logger
+from zena.kit.logs import ERRORS, get_logger, log_state
 from zena.kit.realtime.standing import standing
+from zena.operate.logs import groups
 from zena.operate.telemetry.recorder import Recorder, Series
 from zena.operate.telemetry.ring import Ring
 
@@ -25,6 +26,8 @@ log = get_logger(__name__)
 
 EVERY: Final = 10.0
 _PATIENCE: Final = 5.0
+#: Errors that could not be written for so long are let go.
+ERRORS_KEPT: Final = timedelta(hours=6)
 
 _SERIES = """
 WITH wanted AS (SELECT * FROM unnest($1::text[], $2::text[]) AS w (metric, label)),
@@ -116,9 +119,12 @@ class Flusher:
                 ]
                 await conn.execute(_STATEMENTS, *texts)
             await conn.executemany(_REQUESTS, [self._row(record) for record in kept])
+            log_lines = log_state()
             facts: dict[str, Any] = {
                 "lost_minutes": self.recorder.lost,
                 "dropped_requests": self.recorder.requests.dropped,
+                "dropped_lines": log_lines.dropped,
+                "log_trouble": log_lines.trouble,
             }
             if self._state.hub is not None:
                 facts["live"] = standing(self._state.hub)
@@ -130,6 +136,19 @@ class Flusher:
             self.recorder.fresh.pop(statement.fingerprint, None)
         if minutes:
             self.recorder.forget(minutes[-1][0])
+        await self._write_errors(conn)
+
+    async def _write_errors(self, conn: Raw) -> None:
+        """Add to the kinds of error: rows that others write too, so in a short transaction of their own."""
+        kinds = ERRORS.take()
+        try:
+            if kinds:
+                async with conn.transaction():
+                    await conn.execute("SET TRANSACTION READ WRITE")
+                    await groups.store(conn, kinds)
+        except BaseException:
+            ERRORS.give_back(kinds, after=self._state.clock.now() - ERRORS_KEPT)
+            raise
 
     async def _write_points(self, conn: Raw, minutes: list[tuple[int, dict[Series, Any]]]) -> None:
         await self._learn_ids(conn, {series for _, cells in minutes for series in cells})

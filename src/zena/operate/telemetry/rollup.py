@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from zena.kit.db import Raw
+from zena.operate.logs import groups
 from zena.operate.slo.objectives import OBJECTIVES
 
 #: A process may write a minute this much later; those minutes are merged again.
@@ -81,6 +82,7 @@ async def drop_old(conn: Raw, now: datetime) -> list[str]:
     for resolution, kept in ROLLUPS_KEPT.items():
         await conn.execute("DELETE FROM ops.rollup WHERE resolution = $1 AND bucket < $2", resolution, now - kept)
     await conn.execute("DELETE FROM ops.sli WHERE minute < $1", now - SLI_KEPT)
+    await groups.drop_old(conn, now)
     await conn.execute("DELETE FROM ops.heartbeat WHERE seen_at < $1", now - POINTS_KEPT)
     return dropped
 

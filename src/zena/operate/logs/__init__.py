@@ -1,0 +1,1 @@
+"""Log lines read back, and errors grouped by what they have in common."""
