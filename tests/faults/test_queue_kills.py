@@ -4,6 +4,7 @@ import asyncio
 import os
 import random
 import sys
+from functools import partial
 from typing import Any
 
 import asyncpg
@@ -32,9 +33,11 @@ async def test_F03_killed_workers_lose_no_job_and_double_no_effect(urls: Cluster
     try:
         for life in range(KILLS):
             jobs += await queue_some(urls, firm, jobs, 200)
+            before = await picked(ops)
             worker = await start(urls, POINTS[life % len(POINTS)])
+            await until(partial(at_work, ops, worker, before), 60)  # a start takes long on a loaded machine
             try:
-                await asyncio.wait_for(worker.wait(), 1.5 + DICE.random())
+                await asyncio.wait_for(worker.wait(), DICE.random())
             except TimeoutError:
                 worker.kill()
             await worker.wait()
@@ -44,7 +47,7 @@ async def test_F03_killed_workers_lose_no_job_and_double_no_effect(urls: Cluster
         assert await last.wait() == 0
         happened = "SELECT count(DISTINCT key) AS once, count(*) AS effects FROM effect WHERE tenant_id = $1"
         assert tuple(await superuser.fetchrow(happened, firm.tenant)) == (jobs, jobs)
-        runs = await ops.fetchval("SELECT count(*) FROM queue.pgqueuer_log WHERE status = 'picked'")
+        runs = await picked(ops)
         assert runs > jobs, "nothing was ever run twice: the kills hit nothing"
         print(f"{jobs} jobs, {runs} runs, {KILLS} kills")
     finally:
@@ -66,6 +69,14 @@ async def start(urls: ClusterUrls, point: str) -> Any:
     module = ["-m", "tests.faults.queue_worker", urls.app, point]
     quiet = asyncio.subprocess.DEVNULL
     return await asyncio.create_subprocess_exec(sys.executable, *module, stdout=quiet, stderr=quiet)
+
+
+async def picked(ops: Any) -> int:
+    return int(await ops.fetchval("SELECT count(*) FROM queue.pgqueuer_log WHERE status = 'picked'"))
+
+
+async def at_work(ops: Any, worker: Any, before: int) -> bool:
+    return worker.returncode is not None or await picked(ops) > before
 
 
 async def emptied(ops: Any) -> bool:
