@@ -125,6 +125,10 @@ class Settings(BaseSettings):
     worker_processes: int = Field(1, ge=0, le=64, description="Worker processes of `zena serve`.")
     telemetry: bool = Field(True, description="Measure requests, statements, jobs and the cache.")  # noqa: FBT003 - pydantic's default
 
+    pace: float = Field(
+        1.0, gt=0, le=1, description="Scales the windows of measuring and watching; other than 1 with ENV=lab only."
+    )
+
     log_level: LogLevel = Field("info", description="Least severity that is logged.")
     log_channels: LogChannels = Field(
         ("app", "audit", "security", "performance", "jobs"),

@@ -33,6 +33,7 @@ def contradictions(settings: Settings, refused: frozenset[str] = frozenset()) ->
         (_websocket, {"websocket_url", "websocket_port", "public_url", "port"}),
         (_sessions, {"session_idle_hours", "session_absolute_days"}),
         (_production, {"env"}),
+        (_lab, {"env", "pace"}),
     ):
         if refused.isdisjoint(on):
             problems += rule(settings)
@@ -71,6 +72,11 @@ def _sessions(settings: Settings) -> Iterator[Problem]:
             str(settings.session_idle_hours),
             f"at most ZENA_SESSION_ABSOLUTE_DAYS, {settings.session_absolute_days} days",
         )
+
+
+def _lab(settings: Settings) -> Iterator[Problem]:
+    if settings.pace != 1 and settings.env != "lab":
+        yield Problem("ZENA_PACE", f"{settings.pace:g}", "1, because ZENA_ENV is not lab")
 
 
 def _production(settings: Settings) -> Iterator[Problem]:

@@ -81,7 +81,7 @@ class Flusher:
         try:
             while True:
                 await self.flush()
-                await asyncio.sleep(EVERY)
+                await asyncio.sleep(EVERY * self._state.settings.pace)
         finally:
             self.ended = True
             await self.flush()
@@ -152,8 +152,9 @@ class Flusher:
 
     async def _write_points(self, conn: Raw, minutes: list[tuple[int, dict[Series, Any]]]) -> None:
         await self._learn_ids(conn, {series for _, cells in minutes for series in cells})
+        length = self.recorder.length
         rows = [
-            (datetime.fromtimestamp(minute * 60, UTC), self._ids[series], c.n, c.bad, c.slow, c.total, c.peak,
+            (datetime.fromtimestamp(minute * length, UTC), self._ids[series], c.n, c.bad, c.slow, c.total, c.peak,
              _array(c.bins), _array(c.bins.values()))
             for minute, cells in minutes for series, c in sorted(cells.items())
         ]  # fmt: skip

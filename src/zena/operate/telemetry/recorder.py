@@ -70,10 +70,11 @@ class Statement:
 class Recorder:
     """The listeners of one process's telemetry, and what they counted since it was last taken away."""
 
-    def __init__(self, requests: Requests, now: Callable[[], float] = time.time) -> None:
+    def __init__(self, requests: Requests, now: Callable[[], float] = time.time, pace: float = 1.0) -> None:
         self.requests = requests
         self.lost = 0  # minutes that were never written
         self.fresh: dict[str, Statement] = {}  # statements not yet written
+        self.length = 60.0 * pace  # of a minute, seconds: shorter in the lab
         self._now = now
         self._end = 0.0  # of the running minute, seconds since the epoch
         self._minutes: dict[int, dict[Series, Cell]] = {}
@@ -146,7 +147,7 @@ class Recorder:
         cell.add(ms, bad=bad, slow=slow)
 
     def minutes(self) -> Iterator[tuple[int, dict[Series, Cell]]]:
-        """Yield what was counted, by minute since the epoch; it stays until `forget`."""
+        """Yield what was counted, by number of the minute since the epoch; it stays until `forget`."""
         yield from sorted(self._minutes.items())
 
     def forget(self, before: int) -> None:
@@ -156,8 +157,8 @@ class Recorder:
 
     def _begin(self) -> None:
         """Turn to the running minute."""
-        minute = int(self._now() // 60)
-        self._end = (minute + 1) * 60.0
+        minute = int(self._now() // self.length)
+        self._end = (minute + 1) * self.length
         while len(self._minutes) >= MINUTES:
             self.forget(min(self._minutes) + 1)
             self.lost += 1

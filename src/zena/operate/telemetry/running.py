@@ -23,7 +23,7 @@ async def measuring(state: "State", role: str) -> AsyncIterator[Recorder | None]
     if not state.settings.telemetry:
         yield None
         return
-    recorder = Recorder(Requests())
+    recorder = Recorder(Requests(), pace=state.settings.pace)
     listen(state, recorder)
     tasks = [
         asyncio.create_task(Flusher(state, recorder, role).run()),

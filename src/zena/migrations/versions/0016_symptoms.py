@@ -1,0 +1,12 @@
+"""Symptoms that are watched, the incidents they open, and what happened in each."""
+
+from zena.migrations.fences import run_sql
+
+revision = "0016"
+down_revision = "0011"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    run_sql("0016_symptoms.sql")

@@ -1,0 +1,39 @@
+"""Incidents as they are read: in a list, and one with its timeline."""
+
+from datetime import datetime
+from typing import Any, Final
+
+from zena.kit.db import Raw
+from zena.operate.incidents import timeline
+
+_READ: Final = """
+SELECT i.id, i.symptom, i.scope, i.severity, i.says, i.cause, i.parent_id, i.began_at, i.opened_at, i.acked_at,
+       i.mitigated_at, i.verified_at, i.closed_at,
+       CASE WHEN i.closed_at IS NOT NULL THEN 'closed' WHEN i.acked_at IS NOT NULL THEN 'acknowledged'
+            ELSE 'open' END AS state
+  FROM ops.incident i WHERE {which}
+"""
+_LIST: Final = _READ.format(which="i.closed_at IS NULL OR $1 AND i.opened_at >= $2") + (
+    " ORDER BY i.closed_at IS NOT NULL, i.opened_at DESC, i.id DESC LIMIT $3"
+)
+_ONE: Final = _READ.format(which="i.id = $1")
+_CHILDREN: Final = "SELECT id FROM ops.incident WHERE parent_id = $1 ORDER BY id"
+
+
+async def listed(conn: Raw, *, closed: bool, since: datetime, limit: int) -> list[dict[str, Any]]:
+    """Return open incidents, the newest first; with `closed` also those closed that were opened since an instant."""
+    return [dict(row) for row in await conn.fetch(_LIST, closed, since, limit)]
+
+
+async def one(conn: Raw, incident: int) -> dict[str, Any] | None:
+    """Return an incident with its consequences and its timeline; None if there is none of that number.
+
+    `intact` tells whether the chain of hashes over the timeline holds.
+    """
+    row = await conn.fetchrow(_ONE, incident)
+    if row is None:
+        return None
+    told = await timeline.entries(conn, incident)
+    children = [child["id"] for child in await conn.fetch(_CHILDREN, incident)]
+    intact = not any(entry["broken"] for entry in told)
+    return dict(row) | {"children": children, "timeline": told, "intact": intact}

@@ -1,0 +1,59 @@
+"""Q2: more than one attempt in twenty of some kind of job fails."""
+
+from collections import Counter
+from typing import Final
+
+from zena.kit.queue.failures import Failure, failures
+from zena.operate.symptoms.contract import Diagnosis, Evidence, Hypothesis, Look, Reading, Severity, Symptom, ranked
+from zena.operate.symptoms.figures import bad_share, counted
+from zena.operate.symptoms.surroundings import recent_change
+
+LIMIT: Final = 0.05
+_LONG, _SHORT = 15, 5
+_LEAST_BAD: Final = 5
+_MOST: Final = 200
+_DEPENDENCY: Final = ("Connect", "Timeout", "HTTP", "SMTP", "OSError", "Interface", "Refused")
+_PAYLOAD: Final = ("ValidationError", "DecodeError", "ValueError", "KeyError", "TypeError")
+
+
+async def watch(look: Look) -> list[Reading]:
+    """Return a reading for each kind of job that ran."""
+    return [
+        Reading(
+            one.label,
+            bad_share([one]).over(LIMIT, least_bad=_LEAST_BAD, least=1),
+            bad_share([one]).calm(LIMIT),
+            f"{one.bad} of {one.n} attempts failed in {_LONG} minutes, {one.near_bad} of {one.near_n} in {_SHORT}",
+            bad_share([one]).far,
+            LIMIT,
+        )
+        for one in await counted(look, ["job"], long=_LONG, short=_SHORT)
+    ]
+
+
+async def diagnose(look: Look, reading: Reading) -> Diagnosis:
+    """Group what is held by its error; say whether the code, what it was given, or somebody else is at fault."""
+    held = await failures(look.conn, kind=reading.scope, limit=_MOST)
+    groups = Counter(one.fingerprint for one in held)
+    first = {one.fingerprint: one for one in reversed(held)}
+    causes: list[Hypothesis | None] = [
+        _cause(first[name], number, len(held), {one.tenant for one in held if one.fingerprint == name})
+        for name, number in groups.most_common(3)
+    ]
+    none = None if held else ("held", "nothing is held: what failed will be tried again")
+    return ranked([*causes, await recent_change(look)], [none])
+
+
+def _cause(failure: Failure, number: int, of: int, firms: set[str | None]) -> Hypothesis:
+    kind = "dependency" if any(word in failure.error for word in _DEPENDENCY) else "code"
+    if any(word in failure.error for word in _PAYLOAD) and len(firms) == 1:
+        kind = "payload"
+    says = f"{number} of {of} held: {failure.error} in {failure.where or 'an unknown place'}, {len(firms)} firms"
+    facts = {"fingerprint": failure.fingerprint, "jobs": number, "firms": len(firms), "starts": failure.starts}
+    evidence = Evidence("held jobs", f"{failure.fingerprint}, for example job {failure.id}", facts)
+    command = f"zena queue retry --fingerprint {failure.fingerprint}"
+    return Hypothesis(kind, 0.4 + 0.5 * number / of, says, [evidence], command)
+
+
+CAUSES: Final = frozenset({"code", "payload", "dependency"})
+SYMPTOM: Final = Symptom("Q2", "Jobs failing", Severity.HIGH, watch, diagnose, CAUSES)

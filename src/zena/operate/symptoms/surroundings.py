@@ -1,0 +1,40 @@
+"""Causes that any symptom may have: a change just before, sessions that hold others up."""
+
+from typing import Final
+
+from zena.operate import changes
+from zena.operate.database.activity import sessions
+from zena.operate.symptoms.contract import Evidence, Hypothesis, Look
+
+#: How far back a change is taken for a cause, minutes.
+RECENT: Final = 15
+#: What an installation does by itself each night explains nothing by having happened.
+_QUIET: Final = frozenset({"backup"})
+
+
+async def recent_change(look: Look) -> Hypothesis | None:
+    """Return the latest change of the last minutes as a possible cause; None without one."""
+    found = [one for one in await changes.listed(look.conn, look.since(RECENT), limit=20) if one["kind"] not in _QUIET]
+    found = [one for one in found if one["at"] <= look.now]
+    if not found:
+        return None
+    told = [
+        Evidence("changes", f"{one['at']:%H:%M:%S} {one['kind']}: {one['what']}", {"id": one["id"]})
+        for one in found[:3]
+    ]
+    says = f"{found[0]['kind']} at {found[0]['at']:%H:%M:%S}, shortly before: {found[0]['what']}"
+    return Hypothesis("recent_change", 0.35, says, told, "zena changes")
+
+
+async def blocked_sessions(look: Look) -> Hypothesis | None:
+    """Return who holds others up in the database just now; None when nobody waits for a lock."""
+    waiting = [one for one in await sessions(look.conn, everything=False) if one["waits_for"]]
+    if not waiting:
+        return None
+    first = waiting[0]
+    says = f"{len(waiting)} sessions wait for a lock; {first['who']} for {first['age']} for {first['waits_for']}"
+    told = [
+        Evidence("sessions", f"pid {one['pid']} waits for {one['waits_for']}: {one['statement'][:120]}")
+        for one in waiting[:3]
+    ]
+    return Hypothesis("lock", 0.9, says, told, "zena db activity")

@@ -1,0 +1,98 @@
+"""Who watches: one of the workers, as long as it renews its lease. One that froze finds on waking who leads now."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+from uuid import UUID
+
+import asyncpg
+
+from zena.kit.db import Raw, dialled
+from zena.kit.ids import new_id
+from zena.kit.logs import get_logger
+from zena.operate.symptoms.contract import Look
+from zena.operate.watch.rounds import look_around
+from zena.settings import Role
+
+if TYPE_CHECKING:
+    from zena.kit.state import State
+
+log = get_logger(__name__)
+
+#: Seconds between two rounds.
+EVERY: Final = 15.0
+#: A lease outlives so many rounds that did not take place.
+_ROUNDS: Final = 3
+_PATIENCE: Final = 5
+_AWAY: Final = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+_LEASE: Final = """
+INSERT INTO ops.lease (name, holder, until) VALUES ('watch', $1, now() + $2)
+ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, until = excluded.until
+ WHERE lease.holder = excluded.holder OR lease.until < now() RETURNING true
+"""
+_GIVE_UP: Final = "DELETE FROM ops.lease WHERE name = 'watch' AND holder = $1"
+
+
+class Leader:
+    """Looks around every fifteen seconds while it holds the lease, and else waits for it to become free."""
+
+    def __init__(self, state: "State") -> None:
+        self._state = state
+        self._me: UUID = new_id()
+        self._leads = False
+
+    async def run(self) -> None:
+        """Watch until cancelled, over a connection of its own that is dialled anew when it breaks."""
+        try:
+            while True:
+                try:
+                    async with dialled(self._state.settings.dsn(Role.OPS), "zena-watch", patience=_PATIENCE) as conn:
+                        await self._rounds(conn)
+                except _AWAY as error:
+                    log.warning("not watching: the database does not answer", error=type(error).__name__)
+                    await self._sleep()
+        finally:
+            with suppress(*_AWAY):
+                await self._give_up()
+
+    async def _rounds(self, conn: Raw) -> None:
+        while True:
+            leads = bool(await conn.fetchval(_LEASE, self._me, timedelta(seconds=EVERY * _ROUNDS * self._pace)))
+            if leads != self._leads:
+                self._leads = leads
+                log.info("this worker watches" if leads else "another worker watches")
+            if leads:
+                settings = self._state.settings
+                await look_around(Look(conn, settings, self._state.clock.now(), settings.pace))
+            await self._sleep()
+
+    async def _sleep(self) -> None:
+        await asyncio.sleep(EVERY * self._pace)
+
+    async def _give_up(self) -> None:
+        """Let the next one begin at once."""
+        if self._leads:
+            async with dialled(self._state.settings.dsn(Role.OPS), "zena-watch", patience=_PATIENCE) as conn:
+                await conn.execute(_GIVE_UP, self._me)
+
+    @property
+    def _pace(self) -> float:
+        return self._state.settings.pace
+
+
+@asynccontextmanager
+async def leading(state: "State") -> AsyncIterator[None]:
+    """Watch, or stand ready to, during the block; not at all where this process has not been given the role for it."""
+    if state.settings.secret_url(Role.OPS) is None or not state.settings.telemetry:
+        log.warning("symptoms are not watched: this wants ZENA_DATABASE_OPS_URL and ZENA_TELEMETRY")
+        yield
+        return
+    task = asyncio.create_task(Leader(state).run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task

@@ -1,0 +1,71 @@
+"""Every symptom looked at once, now, with nothing remembered: what `zena doctor` tells."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any, Final, Literal
+
+from zena.kit.db import Raw
+from zena.operate.symptoms.contract import Diagnosis, Look, Reading, Symptom
+from zena.operate.watch.leader import EVERY
+from zena.operate.watch.rounds import PATIENCE, gather
+
+Verdict = Literal["ok", "wrong", "no data", "failed"]
+
+#: A detector that has not looked for so many rounds has fallen silent.
+SILENT: Final = 3
+_DETECTORS: Final = "SELECT symptom, looked_at, took_ms, error FROM ops.detector ORDER BY symptom"
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What one symptom says now. `wrong` are readings over their limit, each with what is behind it."""
+
+    symptom: Symptom
+    verdict: Verdict
+    says: str
+    readings: Sequence[Reading] = ()
+    wrong: Sequence[tuple[Reading, Diagnosis]] = field(default_factory=list)
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "symptom": self.symptom.id,
+            "title": self.symptom.title,
+            "severity": str(self.symptom.severity),
+            "verdict": self.verdict,
+            "says": self.says,
+            "readings": [asdict(one) for one in self.readings],
+            "wrong": [{"scope": one.scope, "says": one.says} | asdict(why) for one, why in self.wrong],
+        }
+
+
+async def see(look: Look, symptom: Symptom) -> Seen:
+    """Look at one symptom and, where it is over its limit, find out why."""
+    try:
+        async with asyncio.timeout(PATIENCE):
+            readings = gather(await symptom.watch(look), ())
+            wrong = [(one, await symptom.diagnose(look, one)) for one in readings if one.over]
+    except Exception as error:  # noqa: BLE001 - whatever it raises, the others are still to be looked at
+        return Seen(symptom, "failed", f"it could not be looked at: {type(error).__name__}")
+    if wrong:
+        return Seen(symptom, "wrong", wrong[0][0].says, readings, wrong)
+    told = [one for one in readings if one.over is not None]
+    if not told:
+        return Seen(symptom, "no data", readings[0].says if readings else "nothing of it was counted", readings)
+    worst = max(told, key=lambda one: (one.value or 0) / (one.limit or 1))
+    return Seen(symptom, "ok", f"{worst.scope}: {worst.says}" if worst.scope else worst.says, readings)
+
+
+async def silent(conn: Raw, symptoms: Sequence[Symptom], now: datetime, pace: float) -> list[str]:
+    """Return what is wrong with the detectors themselves: not having looked, or having failed, is not health."""
+    rows = {row["symptom"]: row for row in await conn.fetch(_DETECTORS)}
+    missing = [one.id for one in symptoms if one.id not in rows]
+    found = [f"{', '.join(missing)}: never looked at; does a worker run?"] if missing else []
+    for name, row in rows.items():
+        age = (now - row["looked_at"]).total_seconds()
+        if age > EVERY * SILENT * pace:
+            found.append(f"{name}: not looked at for {age:.0f} s; does a worker run?")
+        elif row["error"]:
+            found.append(f"{name}: the last look failed with {row['error']}")
+    return found

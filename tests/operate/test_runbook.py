@@ -1,0 +1,43 @@
+"""The runbook and the code say the same: each symptom has its section, each cause its line, each command exists."""
+
+import re
+
+import pytest
+
+from scripts.tree import read
+from tests.test_docs import LEAVES, rows, same, ticked
+from zena.operate.symptoms.catalogue import SYMPTOMS
+from zena.operate.symptoms.contract import Symptom
+
+PAGE = "docs/runbook.md"
+TABLE = "| cause |"
+#: A1 is put down to what D1 is, and says so.
+ALIKE = {"A1": "D1"}
+
+
+def parts() -> dict[str, str]:
+    """Sections by their heading."""
+    found = re.split(r"^## (.+)$", read(PAGE), flags=re.MULTILINE)
+    return dict(zip(found[1::2], found[2::2], strict=True))
+
+
+def test_every_symptom_has_its_section_in_order() -> None:
+    assert list(parts()) == [f"{one.id} {one.title}" for one in SYMPTOMS]
+
+
+@pytest.mark.parametrize("symptom", SYMPTOMS, ids=lambda one: one.id)
+def test_every_cause_has_its_line(symptom: Symptom) -> None:
+    section = parts()[f"{symptom.id} {symptom.title}"]
+    if symptom.id in ALIKE:
+        assert f"as {ALIKE[symptom.id]}" in section
+        assert symptom.causes == next(one.causes for one in SYMPTOMS if one.id == ALIKE[symptom.id])
+        return
+    lines = [line.strip("|").split("|") for line in section.splitlines() if line.startswith("| `")]
+    same([ticked(cells[0])[0] for cells in lines], symptom.causes)
+
+
+def test_every_command_that_is_named_exists() -> None:
+    told = [one for row in rows(PAGE, TABLE) for one in ticked(row[2]) if one.startswith("zena ")]
+    told += [one for one in ticked(read(PAGE)) if one.startswith("zena ")]
+    for command in told:
+        assert any(command == leaf or command.startswith(f"{leaf} ") for leaf in LEAVES), command

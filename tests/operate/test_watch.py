@@ -1,0 +1,158 @@
+"""What is measured becomes an incident with its cause, and is closed by what is measured later."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import asyncpg
+import pytest
+
+from tests.operate.watched import Day, own_day
+from zena.kit.embedded import ClusterUrls
+from zena.kit.state import State
+from zena.operate.incidents.listing import listed, one
+from zena.operate.incidents.report import markdown
+from zena.operate.symptoms import a1_slow_api, a2_errors, c1_cache_misses, d1_slow_dashboard, p1_broken_promise
+from zena.operate.symptoms.contract import Look, Reading, Symptom
+from zena.operate.watch.now import see, silent
+from zena.operate.watch.rounds import Opened, look_around
+
+AT = datetime(2031, 6, 7, 8, 30, tzinfo=UTC)
+D1, A1, A2 = d1_slow_dashboard.SYMPTOM, a1_slow_api.SYMPTOM, a2_errors.SYMPTOM
+
+
+@pytest.fixture
+async def day(state: State, urls: ClusterUrls) -> AsyncIterator[Day]:
+    async with own_day(state, urls.ops, AT) as made:
+        yield made
+
+
+async def rounds(day: Day, *symptoms: Symptom, times: int = 2) -> list[Opened]:
+    """Look around some times, fifteen seconds apart; return what was opened."""
+    opened: list[Opened] = []
+    for _ in range(times):
+        opened += await look_around(await day.look(), symptoms)
+        day.later(seconds=15)
+    for made in opened:
+        assert {cause.cause for cause in made.diagnosis.causes} <= made.symptom.causes | {"recent_change"}
+    return opened
+
+
+async def test_a_slow_dashboard_is_opened_explained_and_closed_when_it_is_quick_again(day: Day) -> None:
+    day.request("/dashboard", 80, times=60, sent=3, spent=4)
+    assert await rounds(day, D1) == []
+    day.request("/dashboard", 900, times=20, statement="SELECT name FROM task WHERE id = $1", sent=40, spent=700)
+    opened = await rounds(day, D1)
+    assert [(one.symptom.id, one.reading.scope, one.diagnosis.cause) for one in opened] == [("D1", "", "n_plus_one")]
+    assert "40 times per request" in opened[0].diagnosis.causes[0].says
+    assert await rounds(day, D1) == [], "one incident is enough"
+    day.later(minutes=10)
+    day.request("/dashboard", 80, times=60)
+    assert await rounds(day, D1, times=1) == []
+    told = await one(day.conn, opened[0].id)
+    assert told is not None
+    assert told["closed_at"] is None, "one calm look closes nothing"
+    await rounds(day, D1, times=1)
+    told = await one(day.conn, opened[0].id)
+    assert told is not None
+    assert [entry["kind"] for entry in told["timeline"]] == ["opened", "diagnosed", "closed"]
+    assert told["began_at"] < told["opened_at"] < told["mitigated_at"] < told["verified_at"] == told["closed_at"]
+    assert (told["intact"], told["state"]) == (True, "closed")
+    text = markdown(told)
+    assert text.startswith(f"# Incident {opened[0].id}: Dashboard loads slowly\n")
+    assert "**n_plus_one**" in text
+    assert "- verified 2031-06-07" in text
+
+
+async def test_few_slow_requests_among_many_open_nothing(day: Day) -> None:
+    day.request("/dashboard", 80, times=196)
+    day.request("/dashboard", 900, times=8)
+    assert await rounds(day, D1, A1, A2, times=3) == []
+
+
+async def test_one_statement_is_named_and_what_it_is_not(day: Day) -> None:
+    day.request("/api/v1/app/tasks", 400, times=30, statement="SELECT count(*) FROM task", spent=350)
+    (opened,) = await rounds(day, A1)
+    assert (opened.reading.scope, opened.diagnosis.cause) == ("GET /api/v1/app/tasks", "statement")
+    assert "n_plus_one" in dict(opened.diagnosis.ruled_out)
+
+
+async def test_a_slow_firm_is_told_from_a_slow_route(day: Day) -> None:
+    for number in range(40):
+        day.request("/api/v1/app/tasks", 20, tenant=f"00000000-0000-7000-8000-{number:012}", sent=30, spent=10)
+    day.request("/api/v1/app/tasks", 600, times=30, spent=100, tenant="00000000-0000-7000-8000-00000000000f")
+    (opened,) = await rounds(day, A1)
+    assert "one_firm" in {cause.cause for cause in opened.diagnosis.causes}
+
+
+async def test_many_slow_routes_are_one_incident(day: Day) -> None:
+    for name in ("tasks", "projects", "members", "activity", "labels"):
+        day.request(f"/api/v1/app/{name}", 700, times=30)
+    (opened,) = await rounds(day, A1)
+    assert (opened.reading.scope, len(opened.reading.facts["scopes"])) == ("several", 5)
+    assert len(await listed(day.conn, closed=False, since=AT, limit=10)) == 1
+
+
+async def test_errors_are_opened_and_the_route_that_has_them_is_named(day: Day) -> None:
+    day.request("/api/v1/app/tasks", 20, times=300)
+    day.request("/api/v1/app/projects", 20, times=30, status=500)
+    (opened,) = await rounds(day, A2)
+    assert "one_route" in {cause.cause for cause in opened.diagnosis.causes}
+    assert "GET /api/v1/app/projects" in next(c.says for c in opened.diagnosis.causes if c.cause == "one_route")
+
+
+async def test_misses_are_named_by_their_reason_and_changes_are_no_fault_of_the_cache(day: Day) -> None:
+    symptom = c1_cache_misses.SYMPTOM
+    for number in range(400):
+        day.made.cache("kpi", "version_changed" if number % 2 else None)
+        day.made.cache("list", "expired" if number % 3 else None)
+    (opened,) = await rounds(day, symptom)
+    assert (opened.reading.scope, opened.diagnosis.cause) == ("list", "short_life")
+    assert "too_small" in dict(opened.diagnosis.ruled_out)
+
+
+async def test_a_burning_budget_comes_with_its_bill(day: Day) -> None:
+    day.later(minutes=70)
+    day.request("/dashboard", 80, times=40)
+    day.request("/dashboard", 900, times=120)
+    opened = await rounds(day, p1_broken_promise.SYMPTOM)
+    (slow,) = [one for one in opened if one.reading.scope == "dashboard"]
+    assert slow.diagnosis.cause == "spender"
+    assert slow.diagnosis.causes[0].evidence[0].says.startswith("100% GET /dashboard: 120 of 160")
+
+
+async def test_a_symptom_that_cannot_be_looked_at_is_said_to_be_so_and_keeps_none_of_the_others(day: Day) -> None:
+    async def broken(_: Look) -> list[Reading]:
+        raise ZeroDivisionError
+
+    bad = replace(A1, watch=broken)
+    day.request("/dashboard", 900, times=30)
+    assert [one.symptom.id for one in await rounds(day, bad, D1)] == ["D1"]
+    assert await silent(day.conn, [bad, D1, A2], day.now, 1.0) == [
+        "A2: never looked at; does a worker run?", "A1: the last look failed with ZeroDivisionError",
+    ]  # fmt: skip
+    assert (await see(await day.look(), bad)).verdict == "failed"
+    day.later(minutes=1)
+    assert any(line.startswith("D1: not looked at for 75 s") for line in await silent(day.conn, [D1], day.now, 1.0))
+
+
+async def test_two_that_watch_at_once_open_one_incident(day: Day, urls: ClusterUrls) -> None:
+    day.request("/dashboard", 900, times=30)
+    look = await day.look()
+    await look_around(look, [D1])
+    other = await asyncpg.connect(urls.ops)
+    try:
+        incident = "INSERT INTO ops.incident (symptom, scope, severity, says, began_at, opened_at)"
+        await other.execute(f"{incident} VALUES ('D1', '', 'high', 'another saw it', $1, $1)", day.now)
+        assert await look_around(look, [D1]) == []
+    finally:
+        await other.close()
+    assert len(await listed(day.conn, closed=True, since=AT, limit=10)) == 1
+
+
+async def test_no_traffic_is_no_data_and_not_health(day: Day) -> None:
+    assert (await see(await day.look(), D1)).verdict == "no data"
+    day.request("/dashboard", 80, times=5)
+    assert (await see(await day.look(), D1)).verdict == "no data"
+    day.request("/dashboard", 80, times=50)
+    assert (await see(await day.look(), D1)).verdict == "ok"
