@@ -1,7 +1,7 @@
 """Counting: exact where alarms are decided, within 2% where a curve is drawn; kept requests; what survives."""
 
 import random
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import asyncpg
@@ -12,7 +12,7 @@ from tests.factories import Firm
 from tests.factories.visits import visiting
 from zena.accounts.permissions import Role
 from zena.accounts.queries.audit import verify_chain
-from zena.kit.db import raw
+from zena.kit.db import Raw, raw
 from zena.kit.embedded import ClusterUrls
 from zena.kit.state import State
 from zena.kit.tally import REPEATED
@@ -144,6 +144,46 @@ async def test_what_the_database_does_not_take_is_written_later(state: State, ur
         assert [one.n for one in found if one.label == label] == [2]
     finally:
         await conn.close()
+
+
+async def test_counting_goes_on_while_it_is_written(
+    state: State, urls: ClusterUrls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A route first asked for while the names of others are being looked up: nothing may fail, nothing be lost."""
+    made, _ = recorder(datetime.now(UTC).timestamp())
+    flusher = Flusher(state, made, "test")
+    learn = flusher._learn_ids
+
+    async def learn_and_count(conn: Raw, wanted: set[Series]) -> None:
+        await learn(conn, wanted)
+        made.observe("late", "comer", 1)
+
+    made.observe("early", "bird", 1)
+    monkeypatch.setattr(flusher, "_learn_ids", learn_and_count)
+    assert await flusher.flush()
+    monkeypatch.undo()
+    assert await flusher.flush()
+    counted = (
+        "SELECT n FROM ops.point p JOIN ops.series s ON s.id = p.series_id WHERE s.metric = 'late' AND process = $1"
+    )
+    conn = await asyncpg.connect(urls.ops_read)
+    try:
+        assert await conn.fetchval(counted, flusher.process) == 1
+    finally:
+        await conn.close()
+
+
+async def test_a_fault_of_ours_does_not_end_measuring(state: State, monkeypatch: pytest.MonkeyPatch) -> None:
+    made, _ = recorder(datetime.now(UTC).timestamp())
+    flusher = Flusher(state, made, "test")
+
+    async def broken(*_: object) -> None:
+        raise KeyError("no such thing")
+
+    monkeypatch.setattr(flusher, "_write", broken)
+    assert not await flusher.flush()
+    monkeypatch.undo()
+    assert await flusher.flush()
 
 
 async def test_the_app_role_writes_measurements_and_cannot_read_requests(urls: ClusterUrls) -> None:

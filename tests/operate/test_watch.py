@@ -1,8 +1,10 @@
 """What is measured becomes an incident with its cause, and is closed by what is measured later."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import asyncpg
 import pytest
@@ -12,13 +14,20 @@ from zena.kit.embedded import ClusterUrls
 from zena.kit.state import State
 from zena.operate.incidents.listing import listed, one
 from zena.operate.incidents.report import markdown
-from zena.operate.symptoms import a1_slow_api, a2_errors, c1_cache_misses, d1_slow_dashboard, p1_broken_promise
+from zena.operate.symptoms import (
+    a1_slow_api,
+    a2_errors,
+    b1_slow_queries,
+    c1_cache_misses,
+    d1_slow_dashboard,
+    p1_broken_promise,
+)
 from zena.operate.symptoms.contract import Look, Reading, Symptom
 from zena.operate.watch.now import see, silent
 from zena.operate.watch.rounds import Opened, look_around
 
 AT = datetime(2031, 6, 7, 8, 30, tzinfo=UTC)
-D1, A1, A2 = d1_slow_dashboard.SYMPTOM, a1_slow_api.SYMPTOM, a2_errors.SYMPTOM
+D1, A1, A2, B1 = (one.SYMPTOM for one in (d1_slow_dashboard, a1_slow_api, a2_errors, b1_slow_queries))
 
 
 @pytest.fixture
@@ -41,7 +50,16 @@ async def rounds(day: Day, *symptoms: Symptom, times: int = 2) -> list[Opened]:
 async def test_a_slow_dashboard_is_opened_explained_and_closed_when_it_is_quick_again(day: Day) -> None:
     day.request("/dashboard", 80, times=60, sent=3, spent=4)
     assert await rounds(day, D1) == []
-    day.request("/dashboard", 900, times=20, statement="SELECT name FROM task WHERE id = $1", sent=40, spent=700)
+    slow: dict[str, Any] = {
+        "statement": "SELECT name FROM task WHERE id = $1",
+        "sent": 40,
+        "spent": 700.0,
+        "spread": False,
+    }
+    day.request("/dashboard", 900, times=10, **slow)
+    assert await rounds(day, D1, times=3) == [], "within one minute it may be a process that has just started"
+    day.later(minutes=1)
+    day.request("/dashboard", 900, times=10, **slow)
     opened = await rounds(day, D1)
     assert [(one.symptom.id, one.reading.scope, one.diagnosis.cause) for one in opened] == [("D1", "", "n_plus_one")]
     assert "40 times per request" in opened[0].diagnosis.causes[0].says
@@ -156,3 +174,41 @@ async def test_no_traffic_is_no_data_and_not_health(day: Day) -> None:
     assert (await see(await day.look(), D1)).verdict == "no data"
     day.request("/dashboard", 80, times=50)
     assert (await see(await day.look(), D1)).verdict == "ok"
+
+
+async def test_who_holds_a_lock_is_named_before_anything_else_is_suspected(day: Day, urls: ClusterUrls) -> None:
+    statement = "SELECT count(*) FROM label WHERE tenant_id = $1"
+    day.request("/dashboard", 900, times=30, statement=statement, spent=800)
+    for _ in range(30):
+        day.made.query(statement, 0.8)
+        day.later(seconds=3)
+    holder, waiter = await asyncpg.connect(urls.owner), await asyncpg.connect(urls.superuser)
+    held = holder.transaction()
+    await held.start()
+    try:
+        await holder.execute("LOCK TABLE label IN ACCESS EXCLUSIVE MODE")
+        waiting = asyncio.create_task(waiter.fetch("SELECT count(*) FROM label"))
+        opened = await rounds(day, B1, D1)
+    finally:
+        await held.rollback()
+        await asyncio.gather(waiting, return_exceptions=True)
+        await asyncio.gather(holder.close(), waiter.close())
+    slow, dashboard = (next(one for one in opened if one.symptom is symptom) for symptom in (B1, D1))
+    assert slow.diagnosis.cause == "lock"
+    assert "for label" in slow.diagnosis.causes[0].says
+    told = await one(day.conn, dashboard.id)
+    assert told is not None
+    assert (told["parent_id"], told["timeline"][-1]["kind"]) == (slow.id, "folded"), "a consequence of slow statements"
+    assert dashboard.id in (await one(day.conn, slow.id) or {})["children"]
+
+
+async def test_an_older_incident_becomes_a_consequence_of_what_explains_it(day: Day) -> None:
+    day.request("/dashboard", 900, times=30)
+    (dashboard,) = await rounds(day, D1)
+    for _ in range(30):
+        day.made.query("SELECT 1 FROM task WHERE tenant_id = $1", 0.8)
+        day.later(seconds=3)
+    (slow,) = await rounds(day, B1)
+    told = await one(day.conn, dashboard.id)
+    assert told is not None
+    assert told["parent_id"] == slow.id

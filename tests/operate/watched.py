@@ -47,11 +47,11 @@ class Day:
 
     def request(
         self, route: str, ms: float, times: int = 1, *, status: int = 200, statement: str = "SELECT 1", sent: int = 1,
-        spent: float = 0.0, tenant: str | None = None,
+        spent: float = 0.0, tenant: str | None = None, spread: bool = True,
     ) -> None:  # fmt: skip
-        """Count requests that took `ms`, of which `spent` went into one statement, sent so often."""
-        for _ in range(times):
-            self.now += timedelta(microseconds=1)
+        """Count requests that took `ms`, of which `spent` went into one statement, sent so often; over two minutes."""
+        for number in range(times):
+            self.now += timedelta(minutes=1) if spread and number == times // 2 else timedelta(microseconds=1)
             with visiting(str(new_id())) as visit:
                 visit.request_id, visit.tenant = new_id().hex, tenant
                 for _ in range(sent):

@@ -21,4 +21,4 @@ async def diagnose(look: Look, reading: Reading) -> Diagnosis:
     return await why_slow(look, reading.facts["routes"], API)
 
 
-SYMPTOM: Final = Symptom("A1", "API slow", Severity.HIGH, watch, diagnose, CAUSES)
+SYMPTOM: Final = Symptom("A1", "API slow", Severity.HIGH, watch, diagnose, CAUSES, folds=frozenset({"P1"}))

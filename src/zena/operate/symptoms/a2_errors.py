@@ -94,4 +94,4 @@ def _one_route(routes: list[Counted]) -> Hypothesis | None:
 
 
 CAUSES: Final = frozenset({"new_error", "known_error", "one_route", *(state[1] for state in _STATES)})
-SYMPTOM: Final = Symptom("A2", "API errors increasing", Severity.HIGH, watch, diagnose, CAUSES)
+SYMPTOM: Final = Symptom("A2", "API errors increasing", Severity.HIGH, watch, diagnose, CAUSES, folds=frozenset({"P1"}))

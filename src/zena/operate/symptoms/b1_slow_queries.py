@@ -8,7 +8,7 @@ from zena.kit.db import dialled
 from zena.operate.database import plans
 from zena.operate.metrics.statements import known
 from zena.operate.symptoms.contract import Diagnosis, Evidence, Hypothesis, Look, Reading, Severity, Symptom, ranked
-from zena.operate.symptoms.figures import Counted, counted, slow_share
+from zena.operate.symptoms.figures import MINUTES, Counted, counted, slow_share
 from zena.operate.symptoms.surroundings import blocked_sessions, recent_change
 from zena.operate.telemetry.limits import QUERY
 
@@ -38,7 +38,7 @@ def _reading(one: Counted) -> Reading:
     share = slow_share([one])
     over = share.over(LIMIT, least=_LEAST)
     mean = one.ms / one.n
-    if one.n >= _LEAST and mean > QUERY and one.near_slow:
+    if one.n >= _LEAST and mean > QUERY and one.near_slow and one.slow_minutes >= MINUTES:
         over = True
     says = (
         f"{one.slow} of {one.n} in {_LONG} minutes took over {QUERY:g} ms, {one.near_slow} of {one.near_n} in {_SHORT};"
@@ -50,10 +50,12 @@ def _reading(one: Counted) -> Reading:
 async def diagnose(look: Look, reading: Reading) -> Diagnosis:
     """Look at locks first, then at the plan that the application gets, then at statistics."""
     locks = await blocked_sessions(look)
+    if locks is not None:  # a plan would wait for the same lock
+        return ranked([locks, await _many(look), await recent_change(look)])
     told = (await known(look.conn, [reading.scope])).get(reading.scope, {"text": None, "caller": None})
     planned, why_not = await _plan(look, reading.scope, told)
-    ruled_out = [None if locks else ("lock", "no session waits for a lock"), why_not]
-    return ranked([locks, await _many(look), *planned, await recent_change(look)], ruled_out)
+    ruled_out = [("lock", "no session waits for a lock"), why_not]
+    return ranked([await _many(look), *planned, await recent_change(look)], ruled_out)
 
 
 async def _many(look: Look) -> Hypothesis | None:
@@ -106,4 +108,6 @@ def _statistics(stale: list[Any]) -> Hypothesis | None:
 
 
 CAUSES: Final = frozenset({"lock", "database_busy", "missing_index", "stale_statistics"})
-SYMPTOM: Final = Symptom("B1", "Slow queries", Severity.HIGH, watch, diagnose, CAUSES)
+SYMPTOM: Final = Symptom(
+    "B1", "Slow queries", Severity.HIGH, watch, diagnose, CAUSES, folds=frozenset({"D1", "A1", "P1"})
+)

@@ -3,7 +3,7 @@
 from typing import Final
 
 from zena.operate.symptoms.contract import Diagnosis, Look, Reading, Severity, Symptom
-from zena.operate.symptoms.figures import LONG, SHORT, Share, counted, slow_share
+from zena.operate.symptoms.figures import LONG, MINUTES, SHORT, Share, counted, slow_share
 from zena.operate.symptoms.slow_requests import CAUSES, why_slow
 from zena.operate.telemetry.limits import DASHBOARD
 
@@ -22,7 +22,7 @@ async def watch(look: Look) -> list[Reading]:
 def slow_reading(scope: str, share: Share, slow_after: float, facts: dict[str, object]) -> Reading:
     """Say how many of some requests were slow, and whether that is too many."""
     over = share.over(LIMIT)
-    if share.near_total >= _LEAST and share.near > _FAST:
+    if share.near_total >= _LEAST and share.near > _FAST and share.minutes >= MINUTES:
         over = True
     says = (
         f"{share.bad} of {share.total} in {LONG} minutes took over {slow_after:g} ms ({share.far:.1%}),"
@@ -35,4 +35,6 @@ async def diagnose(look: Look, reading: Reading) -> Diagnosis:
     return await why_slow(look, reading.facts["routes"], DASHBOARD)
 
 
-SYMPTOM: Final = Symptom("D1", "Dashboard loads slowly", Severity.HIGH, watch, diagnose, CAUSES)
+SYMPTOM: Final = Symptom(
+    "D1", "Dashboard loads slowly", Severity.HIGH, watch, diagnose, CAUSES, folds=frozenset({"P1"})
+)

@@ -11,13 +11,17 @@ from zena.operate.symptoms.contract import Look
 LONG, SHORT = 30, 5
 #: So much of the limit closes what was opened: between the two nothing changes.
 CALM: Final = 0.8
+#: What is wrong is so for more than one minute.
+MINUTES: Final = 2
 
 _COUNTS: Final = """
 SELECT s.metric, s.label, sum(p.n)::bigint AS n, sum(p.bad)::bigint AS bad, sum(p.slow)::bigint AS slow,
        sum(p.total) AS ms,
        coalesce(sum(p.n) FILTER (WHERE p.minute >= $2), 0)::bigint AS near_n,
        coalesce(sum(p.bad) FILTER (WHERE p.minute >= $2), 0)::bigint AS near_bad,
-       coalesce(sum(p.slow) FILTER (WHERE p.minute >= $2), 0)::bigint AS near_slow
+       coalesce(sum(p.slow) FILTER (WHERE p.minute >= $2), 0)::bigint AS near_slow,
+       count(DISTINCT p.minute) FILTER (WHERE p.slow > 0) AS slow_minutes,
+       count(DISTINCT p.minute) FILTER (WHERE p.bad > 0) AS bad_minutes
   FROM ops.point p JOIN ops.series s ON s.id = p.series_id
  WHERE p.minute >= $1 AND p.minute <= $3 AND s.metric = ANY ($4) GROUP BY s.metric, s.label ORDER BY s.metric, s.label
 """
@@ -25,7 +29,10 @@ SELECT s.metric, s.label, sum(p.n)::bigint AS n, sum(p.bad)::bigint AS bad, sum(
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """Events of one series in the long window and in the short one. `ms` is the time of all of them together."""
+    """Events of one series in the long window and in the short one. `ms` is the time of all of them together.
+
+    `slow_minutes` and `bad_minutes` count the minutes of the long window that had any.
+    """
 
     metric: str
     label: str
@@ -36,16 +43,19 @@ class Counted:
     near_n: int
     near_bad: int
     near_slow: int
+    slow_minutes: int
+    bad_minutes: int
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """Bad events of all, in the long window and in the short one."""
+    """Bad events of all, in the long window and in the short one, and in how many minutes there were any."""
 
     bad: int
     total: int
     near_bad: int
     near_total: int
+    minutes: int = MINUTES
 
     @property
     def far(self) -> float:
@@ -59,9 +69,9 @@ class Share:
         """Tell whether the share is above the limit beyond chance, in both windows; None for too few events.
 
         The lower Wilson bound decides the long window: few events prove nothing. `least_bad` guards it where one bad
-        event among few would already pass it.
+        event among few would already pass it. What was bad within one minute only may be a process that just started.
         """
-        if self.bad >= least_bad and wilson_lower(self.bad, self.total) > limit:
+        if self.minutes >= MINUTES and self.bad >= least_bad and wilson_lower(self.bad, self.total) > limit:
             return self.near > limit if self.near_total else None
         return None if self.total < least else False
 
@@ -83,6 +93,7 @@ def slow_share(series: Collection[Counted]) -> Share:
         sum(one.n - one.bad for one in series),
         sum(one.near_slow for one in series),
         sum(one.near_n - one.near_bad for one in series),
+        max((one.slow_minutes for one in series), default=0),
     )
 
 
@@ -93,4 +104,5 @@ def bad_share(series: Collection[Counted]) -> Share:
         sum(one.n for one in series),
         sum(one.near_bad for one in series),
         sum(one.near_n for one in series),
+        max((one.bad_minutes for one in series), default=0),
     )

@@ -114,4 +114,6 @@ async def _old_snapshot(look: Look) -> Hypothesis | None:
 CAUSES: Final = frozenset(
     {"no_worker", "worker_frozen", "too_few_workers", "stuck", "one_firm", "old_snapshot", "lock"}
 )
-SYMPTOM: Final = Symptom("Q1", "Queue backlog increasing", Severity.HIGH, watch, diagnose, CAUSES)
+SYMPTOM: Final = Symptom(
+    "Q1", "Queue backlog increasing", Severity.HIGH, watch, diagnose, CAUSES, folds=frozenset({"P1"})
+)

@@ -1,6 +1,7 @@
 """Causes that any symptom may have: a change just before, sessions that hold others up."""
 
-from typing import Final
+import asyncio
+from typing import Any, Final
 
 from zena.operate import changes
 from zena.operate.database.activity import sessions
@@ -10,6 +11,9 @@ from zena.operate.symptoms.contract import Evidence, Hypothesis, Look
 RECENT: Final = 15
 #: What an installation does by itself each night explains nothing by having happened.
 _QUIET: Final = frozenset({"backup"})
+#: A lock that is held and let go again and again is not held at every moment. Pause in seconds.
+_LOOKS, _PAUSE = 6, 0.2
+_OWN: Final = frozenset({"zena-symptoms", "zena-watch"})
 
 
 async def recent_change(look: Look) -> Hypothesis | None:
@@ -27,9 +31,15 @@ async def recent_change(look: Look) -> Hypothesis | None:
 
 
 async def blocked_sessions(look: Look) -> Hypothesis | None:
-    """Return who holds others up in the database just now; None when nobody waits for a lock."""
-    waiting = [one for one in await sessions(look.conn, everything=False) if one["waits_for"]]
-    if not waiting:
+    """Return who holds others up in the database just now; None when in several looks nobody waits for a lock."""
+    waiting: list[dict[str, Any]] = []
+    for _ in range(_LOOKS):
+        found = await sessions(look.conn, everything=False)
+        waiting = [one for one in found if one["waits_for"] and not _OWN.intersection(one["who"].split())]
+        if waiting:
+            break
+        await asyncio.sleep(_PAUSE)
+    else:
         return None
     first = waiting[0]
     says = f"{len(waiting)} sessions wait for a lock; {first['who']} for {first['age']} for {first['waits_for']}"

@@ -96,13 +96,19 @@ class Flusher:
             async with asyncio.timeout(_PATIENCE):
                 await self._write(kept)
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-            self.failures += 1
-            self.recorder.requests.waiting.extendleft(reversed(kept[-100:]))
-            log.warning("measurements not written", error=type(error).__name__, failures=self.failures)
-            await self._drop()
-            return False
+            log.warning("measurements not written", error=type(error).__name__, failures=self.failures + 1)
+            return await self._failed(kept)
+        except Exception:  # a fault of ours must not end all measuring until the next start
+            log.exception("measurements not written", failures=self.failures + 1)
+            return await self._failed(kept)
         self.failures = 0
         return True
+
+    async def _failed(self, kept: list[Any]) -> bool:
+        self.failures += 1
+        self.recorder.requests.waiting.extendleft(reversed(kept[-100:]))
+        await self._drop()
+        return False
 
     async def _write(self, kept: list[Any]) -> None:
         conn = await self._connected()
@@ -152,11 +158,12 @@ class Flusher:
 
     async def _write_points(self, conn: Raw, minutes: list[tuple[int, dict[Series, Any]]]) -> None:
         await self._learn_ids(conn, {series for _, cells in minutes for series in cells})
+        # Counting went on meanwhile: a series that is new since is written next time, its minute is still there.
         length = self.recorder.length
         rows = [
             (datetime.fromtimestamp(minute * length, UTC), self._ids[series], c.n, c.bad, c.slow, c.total, c.peak,
              _array(c.bins), _array(c.bins.values()))
-            for minute, cells in minutes for series, c in sorted(cells.items())
+            for minute, cells in minutes for series, c in sorted(cells.items()) if series in self._ids
         ]  # fmt: skip
         if rows:
             await conn.execute(_POINTS, self.process, *map(list, zip(*rows, strict=True)))

@@ -52,7 +52,9 @@ class Leader:
                         await self._rounds(conn)
                 except _AWAY as error:
                     log.warning("not watching: the database does not answer", error=type(error).__name__)
-                    await self._sleep()
+                except Exception:  # a fault of ours must not end all watching until the next start
+                    log.exception("not watching")
+                await self._sleep()
         finally:
             with suppress(*_AWAY):
                 await self._give_up()

@@ -2,11 +2,11 @@
 
 from zena.migrations.fences import run_sql
 
-revision = "0016"
+revision = "0012"
 down_revision = "0011"
 branch_labels = None
 depends_on = None
 
 
 def upgrade() -> None:
-    run_sql("0016_symptoms.sql")
+    run_sql("0012_symptoms.sql")
