@@ -4,6 +4,8 @@ from tests.matrix import Row
 
 PAGES = (
     "",
+    "/incidents",
+    "/incidents/{number:int}",
     "/requests",
     "/requests/{request_id:str}",
     "/queries",

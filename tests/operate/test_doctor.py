@@ -6,9 +6,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import asyncpg
+import httpx
 import pytest
 
+from tests.factories import Firm
 from tests.operate.commands import Terminal
+from tests.operate.console import make_operator
 from tests.operate.watched import own_day
 from zena.kit.embedded import ClusterUrls
 from zena.kit.state import State
@@ -75,3 +78,16 @@ async def test_a_timeline_that_was_changed_says_so(run: Terminal, incident: int,
     assert "does not hold" in shown.out
     told = json.loads((await run("incident", "show", str(incident), "--json")).out)
     assert [one["broken"] for one in told["timeline"]] == [True, False]
+
+
+async def test_the_console_shows_it_with_its_causes_and_times(
+    state: State, firm: Firm, http: httpx.AsyncClient, incident: int
+) -> None:
+    operator = await make_operator(state, firm, http)
+    listed = await operator.get("/ops/incidents")
+    assert (listed.status_code, f'href="/ops/incidents/{incident}"' in listed.text) == (200, True)
+    assert "never looked at" in listed.text, "a symptom that nobody watches is told"
+    shown = await operator.get(f"/ops/incidents/{incident}")
+    assert (shown.status_code, "n_plus_one" in shown.text, "pool_wait" in shown.text) == (200, True, True)
+    for number in (0, incident + 1000, 2**70):
+        assert (await operator.get(f"/ops/incidents/{number}")).status_code == 404

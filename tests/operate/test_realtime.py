@@ -95,7 +95,8 @@ async def test_what_is_heard_just_now_is_asked_of_the_processes(
         await sign_of_life(product)
         await ops.execute(
             "INSERT INTO ops.heartbeat (process, role, host, pid, release, started_at, seen_at, facts)"
-            " SELECT $1, 'websocket', 'elsewhere', 7, release, started_at, now(), facts FROM ops.heartbeat",
+            " SELECT $1, 'websocket', 'elsewhere', 7, release, started_at, now(), facts FROM ops.heartbeat"
+            " WHERE facts ? 'live' ORDER BY seen_at DESC LIMIT 1",
             new_id(),
         )
         found = [await chain(state, ops, firm, "member", tasks)]

@@ -147,7 +147,7 @@ async def test_a_symptom_that_cannot_be_looked_at_is_said_to_be_so_and_keeps_non
     day.request("/dashboard", 900, times=30)
     assert [one.symptom.id for one in await rounds(day, bad, D1)] == ["D1"]
     assert await silent(day.conn, [bad, D1, A2], day.now, 1.0) == [
-        "A2: never looked at; does a worker run?", "A1: the last look failed with ZeroDivisionError",
+        "A1: the last look failed with ZeroDivisionError", "A2: never looked at; does a worker run?",
     ]  # fmt: skip
     assert (await see(await day.look(), bad)).verdict == "failed"
     day.later(minutes=1)

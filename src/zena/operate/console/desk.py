@@ -28,6 +28,7 @@ WINDOW: Final = timedelta(hours=1)
 REPORT_AGE: Final = timedelta(seconds=9)
 _NAV: Final = (
     NavItem(N_("Overview"), "/ops", "pulse", phone=True),
+    NavItem(N_("Incidents"), "/ops/incidents", "alert", phone=True),
     NavItem(N_("Requests"), "/ops/requests", "arrow-right", N_("Load"), phone=True),
     NavItem(N_("Queries"), "/ops/queries", "table", N_("Load")),
     NavItem(N_("Cache"), "/ops/cache", "bolt", N_("Load")),

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
+from zena.operate.incidents.timeline import words
 from zena.operate.symptoms.catalogue import BY_ID
 
 
@@ -56,17 +57,8 @@ def _times(found: dict[str, Any]) -> Iterator[str]:
 def _timeline(found: dict[str, Any]) -> Iterator[str]:
     yield from ("", "## Timeline", "")
     for entry in found["timeline"]:
-        yield f"- {_at(entry['at'])} {entry['kind']} by {entry['actor']}{_told(entry)}"
-
-
-def _told(entry: dict[str, Any]) -> str:
-    body = entry["body"]
-    if entry["kind"] == "diagnosed":
-        return f": {body['causes'][0]['cause'] if body['causes'] else 'no cause found'}"
-    if entry["kind"] == "folded":
-        return f" into incident {body['into']}"
-    text = body.get("text") or body.get("reason") or body.get("says")
-    return f": {text}" if text else ""
+        told = words(entry)
+        yield f"- {_at(entry['at'])} {entry['kind']} by {entry['actor']}{f': {told}' if told else ''}"
 
 
 def _at(at: datetime) -> str:

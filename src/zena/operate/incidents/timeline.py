@@ -40,6 +40,16 @@ async def entries(conn: Raw, incident: int) -> list[dict[str, Any]]:
     return found
 
 
+def words(entry: Mapping[str, Any]) -> str:
+    """Return what an entry says in a line; nothing where its kind says it all."""
+    body = entry["body"]
+    if entry["kind"] == "diagnosed":
+        return str(body["causes"][0]["cause"]) if body["causes"] else "no cause found"
+    if entry["kind"] == "folded":
+        return f"into incident {body['into']}"
+    return str(body.get("text") or body.get("reason") or body.get("says") or "")
+
+
 def _hash(before: bytes, seq: int, at: datetime, kind: str, actor: str, body: Any) -> bytes:
     """SHA-256 over the hash before and the entry as JSON with sorted keys, times in seconds since the epoch."""
     text = json.dumps([seq, round(at.timestamp(), 6), kind, actor, body], sort_keys=True, separators=(",", ":"))

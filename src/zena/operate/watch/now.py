@@ -15,7 +15,11 @@ Verdict = Literal["ok", "wrong", "no data", "failed"]
 
 #: A detector that has not looked for so many rounds has fallen silent.
 SILENT: Final = 3
-_DETECTORS: Final = "SELECT symptom, looked_at, took_ms, error FROM ops.detector ORDER BY symptom"
+_DETECTORS: Final = """
+SELECT symptom, looked_at, error,
+       (SELECT count(*) FROM ops.incident i WHERE i.symptom = d.symptom AND i.closed_at IS NULL) AS open
+  FROM ops.detector d ORDER BY symptom
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +61,36 @@ async def see(look: Look, symptom: Symptom) -> Seen:
     return Seen(symptom, "ok", f"{worst.scope}: {worst.says}" if worst.scope else worst.says, readings)
 
 
-async def silent(conn: Raw, symptoms: Sequence[Symptom], now: datetime, pace: float) -> list[str]:
-    """Return what is wrong with the detectors themselves: not having looked, or having failed, is not health."""
+@dataclass(frozen=True, slots=True)
+class Detector:
+    """Whether one symptom is being watched, and what is open of it. `trouble` is empty while it is looked at."""
+
+    symptom: Symptom
+    looked_at: datetime | None
+    trouble: str
+    open: int = 0
+
+
+async def detectors(conn: Raw, symptoms: Sequence[Symptom], now: datetime, pace: float) -> list[Detector]:
+    """Return how each symptom is watched: not having looked, or having failed, is not health."""
     rows = {row["symptom"]: row for row in await conn.fetch(_DETECTORS)}
-    missing = [one.id for one in symptoms if one.id not in rows]
-    found = [f"{', '.join(missing)}: never looked at; does a worker run?"] if missing else []
-    for name, row in rows.items():
-        age = (now - row["looked_at"]).total_seconds()
-        if age > EVERY * SILENT * pace:
-            found.append(f"{name}: not looked at for {age:.0f} s; does a worker run?")
-        elif row["error"]:
-            found.append(f"{name}: the last look failed with {row['error']}")
-    return found
+    return [_detector(one, rows.get(one.id), now, pace) for one in symptoms]
+
+
+def _detector(symptom: Symptom, row: Any, now: datetime, pace: float) -> Detector:
+    if row is None:
+        return Detector(symptom, None, "never looked at; does a worker run?")
+    age = (now - row["looked_at"]).total_seconds()
+    trouble = f"the last look failed with {row['error']}" if row["error"] else ""
+    if age > EVERY * SILENT * pace:
+        trouble = f"not looked at for {age:.0f} s; does a worker run?"
+    return Detector(symptom, row["looked_at"], trouble, row["open"])
+
+
+async def silent(conn: Raw, symptoms: Sequence[Symptom], now: datetime, pace: float) -> list[str]:
+    """Return what is wrong with those who watch, symptoms with the same trouble together."""
+    found: dict[str, list[str]] = {}
+    for one in await detectors(conn, symptoms, now, pace):
+        if one.trouble:
+            found.setdefault(one.trouble, []).append(one.symptom.id)
+    return [f"{', '.join(names)}: {trouble}" for trouble, names in found.items()]
