@@ -337,6 +337,7 @@ def _by_name(row: Row) -> Row:
     return plain | {"assignees": sorted(people or []), "labels": sorted(labels or [])}
 
 
+@pytest.mark.proof
 async def test_B03_two_firms_never_meet(state: State, http: httpx.AsyncClient) -> None:
     """The same steps for every commit."""
     await _played(state, http, STEPS, derandomize=True)

@@ -204,6 +204,7 @@ PAGES = (
 )  # fmt: skip
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1440), ("dark", 390)])
 async def test_every_page_passes_axe(
     owner: BrowserContext, site: Site, axe: str, screens: Path, scheme: str, width: int

@@ -92,6 +92,7 @@ async def operator(context: BrowserContext, house: House) -> BrowserContext:
     return context
 
 
+@pytest.mark.proof
 async def test_the_overview_follows_without_a_reload_and_rests_while_hidden(
     operator: BrowserContext, house: House
 ) -> None:
@@ -118,6 +119,7 @@ async def test_the_overview_follows_without_a_reload_and_rests_while_hidden(
     await page.close()
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize(
     ("scheme", "width", "locale"), [("light", 1440, "en"), ("dark", 390, "en"), ("light", 390, "vi")]
 )
