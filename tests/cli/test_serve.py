@@ -143,6 +143,20 @@ def test_F01_F02_the_web_process_is_killed_then_everything_and_all_comes_back(si
         page(url)
 
 
+@pytest.mark.proof
+def test_F02_a_frozen_web_process_is_replaced_and_the_page_is_there_again(site: Path) -> None:
+    with serving(site) as (_, url):
+        pid, _ = page(url)
+        time.sleep(1)  # a sign of life
+        os.kill(pid, signal.SIGSTOP)
+        deadline = time.monotonic() + 60
+        while alive(pid) and time.monotonic() < deadline:
+            time.sleep(0.2)
+        assert not alive(pid)
+        again, _ = page(url)
+        assert again != pid
+
+
 def test_a_taken_port_is_one_clear_line(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]

@@ -3,6 +3,7 @@
 crew_member.py BOOK MODE --parent PID --ready-fd FD --go-fd FD
 """
 
+import asyncio
 import os
 import signal
 import sys
@@ -25,9 +26,16 @@ def main() -> None:
         note(book, "has " + ",".join(urls))
     wait_for_go(int(options["--go-fd"]))
     note(book, f"ready {os.getpid()}")
+    if mode == "alive":
+        asyncio.run(live(int(options["--ready-fd"])))
     tell_ready(int(options["--ready-fd"]))
     while True:
         time.sleep(60)
+
+
+async def live(descriptor: int) -> None:
+    tell_ready(descriptor)
+    await asyncio.sleep(3600)
 
 
 def leave(book: str) -> None:

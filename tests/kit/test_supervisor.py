@@ -64,8 +64,9 @@ def folder() -> Iterator[Path]:
         yield made
 
 
-def member(folder: Path, name: str = "web-1", mode: str = "work", grace: float = 5.0) -> Spec:
-    return Spec(name, [sys.executable, str(MEMBER), str(folder / f"{name}.book"), mode], APP, grace)
+def member(folder: Path, name: str = "web-1", mode: str = "work", grace: float = 5.0, patience: float = 20.0) -> Spec:
+    command = [sys.executable, str(MEMBER), str(folder / f"{name}.book"), mode]
+    return Spec(name, command, APP, grace, patience=patience)
 
 
 def plan(folder: Path, *children: Spec) -> Plan:
@@ -129,6 +130,33 @@ def test_F01_a_killed_process_is_back_within_two_seconds(folder: Path) -> None:
             os.kill(scene.pids()[-1], signal.SIGKILL)
             until(partial(scene.has_started, kills + 1), 2.0)
             time.sleep(0.2)
+        assert scene.stop() == 0
+
+
+def test_a_frozen_process_is_replaced_and_one_that_lives_is_not(folder: Path) -> None:
+    """It has its process id and its sockets, and will never answer again."""
+    with supervised(plan(folder, member(folder, mode="alive", patience=3.0))) as scene:
+        scene.heard()
+        time.sleep(4)
+        assert scene.has_started(1)
+        os.kill(scene.pids()[0], signal.SIGSTOP)
+        until(partial(scene.has_started, 2), 10.0)
+        assert scene.stop() == 0
+        assert scene.process.stderr is not None
+        assert "web-1 ended (no sign of life for 3 s, killed)" in scene.process.stderr.read()
+
+
+def test_a_supervisor_that_was_frozen_with_its_crew_blames_nobody(folder: Path) -> None:
+    with supervised(plan(folder, member(folder, mode="alive", patience=3.0))) as scene:
+        scene.heard()
+        pids = (scene.pids()[0], scene.process.pid)
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        time.sleep(4)
+        for pid in reversed(pids):
+            os.kill(pid, signal.SIGCONT)
+        time.sleep(4)
+        assert scene.has_started(1)
         assert scene.stop() == 0
 
 

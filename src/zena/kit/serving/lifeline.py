@@ -1,14 +1,18 @@
 """The tie between a supervised process and its supervisor. Standard library only."""
 
+import asyncio
 import ctypes
 import os
 import signal
 import sys
 import threading
 import time
+from contextlib import suppress
 
 _PR_SET_PDEATHSIG = 1
 _POLL = 1.0
+#: Seconds between two signs of life.
+BEAT = 1.0
 
 
 def die_with_parent(parent: int) -> None:
@@ -29,14 +33,29 @@ def wait_for_go(descriptor: int | None) -> None:
 
 
 def tell_ready(descriptor: int | None) -> None:
-    """Tell the supervisor that this process takes work."""
+    """Tell the supervisor that this process takes work, and from a running loop, each second, that it still turns."""
     if descriptor is None:
         return
     try:
-        os.write(descriptor, b"\n")
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        _tell(descriptor, b"\n")
         os.close(descriptor)
-    except OSError:
-        return  # the supervisor went away; die_with_parent deals with that
+        return
+    os.set_blocking(descriptor, False)
+    _tell(descriptor, b"\n")
+    _beat(loop, descriptor)
+
+
+def _beat(loop: asyncio.AbstractEventLoop, descriptor: int) -> None:
+    _tell(descriptor, b".")
+    loop.call_later(BEAT, _beat, loop, descriptor)
+
+
+def _tell(descriptor: int, sign: bytes) -> None:
+    # Full: the supervisor is stopped, and what it has not read says enough. Broken: it went away, see die_with_parent.
+    with suppress(OSError):
+        os.write(descriptor, sign)
 
 
 def _watch(parent: int) -> None:

@@ -14,10 +14,15 @@ from zena.kit.supervisor.plan import Spec
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 30.0
 #: A process that worked for so many seconds, or was killed from outside, has not failed by itself.
 _SETTLED = 5.0
+#: A supervisor that itself was held up for so long has no right to call others silent.
+_HELD_UP = 2.0
 
 
 class Child:
-    """A running process. `ready` turns true when it says that it takes work."""
+    """A running process. `ready` turns true when it says that it takes work; `silent` when it said nothing for long.
+
+    Only who has given signs of life can fall silent: a process that closes its pipe is left alone.
+    """
 
     def __init__(self, spec: Spec, variables: Mapping[str, str], inherited: Sequence[int], *, gate: int) -> None:
         """Start it, tied to the life of this thread's process; it waits until reading `gate` ends."""
@@ -25,6 +30,9 @@ class Child:
         self.ready = False
         self.started = time.monotonic()
         self.stop_by: float | None = None
+        self.silent = False
+        self._heard: float | None = None
+        self._listened = self.started
         self.signals, theirs = os.pipe()
         os.set_blocking(self.signals, False)
         tie = ["--parent", str(os.getpid()), "--ready-fd", str(theirs), "--go-fd", str(gate)]
@@ -44,10 +52,15 @@ class Child:
             os.close(theirs)
 
     def look(self) -> int | None:
-        """Note readiness, and return the exit status once it has ended."""
-        if not self.ready:
-            with suppress(BlockingIOError):
-                self.ready = os.read(self.signals, 1) == b"\n"
+        """Note readiness and signs of life, and return the exit status once it has ended."""
+        now, held_up = time.monotonic(), time.monotonic() - self._listened > _HELD_UP
+        self._listened = now
+        with suppress(BlockingIOError):
+            said = os.read(self.signals, 65_536)
+            self.ready = self.ready or b"\n" in said
+            self._heard = now if b"." in said else self._heard if said else None
+        if self._heard is not None and held_up:
+            self._heard = now
         return self.process.poll()
 
     def stop(self) -> None:
@@ -57,8 +70,11 @@ class Child:
             self.process.terminate()
 
     def enforce(self) -> None:
-        """Kill it if it was asked to stop and did not."""
-        if self.stop_by is not None and time.monotonic() > self.stop_by and self.process.poll() is None:
+        """Kill it if it was asked to stop and did not, or if it neither works nor ends: frozen, or blocked."""
+        now = time.monotonic()
+        late = self.stop_by is not None and now > self.stop_by
+        self.silent = self.stop_by is None and self._heard is not None and now - self._heard > self.spec.patience
+        if (late or self.silent) and self.process.poll() is None:
             self.kill()
 
     def kill(self) -> None:

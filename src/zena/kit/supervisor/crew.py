@@ -56,10 +56,10 @@ class Crew:
         for child in [child for child in self._leaving if child.look() is not None]:
             self._leaving.remove(child)
             child.close()
-        for child in self.children:
-            child.enforce()
         for post in self._posts:
             self._look(post)
+        for child in self.children:
+            child.enforce()
         self._continue_replacing()
 
     @property
@@ -128,6 +128,8 @@ class Crew:
         pause = pause_after(post.failures)
         post.retry_at = time.monotonic() + pause
         how = f"signal {-status}" if status < 0 else f"status {status}"
+        if ended.silent:
+            how = f"no sign of life for {post.spec.patience:g} s, killed"
         tell(f"{post.spec.name} ended ({how}); starting it again in {pause:.1f} s")
 
     def _continue_replacing(self) -> None:

@@ -21,7 +21,8 @@ _VARIABLES = {
 class Spec:
     """One process: its command, the database roles whose URLs it may hold, and its seconds to end after SIGTERM.
 
-    A `late` one starts when the others take work: the first page need not wait for it.
+    After `patience` seconds without a sign of life it is killed, and started again. A `late` one starts when the others
+    take work: the first page need not wait for it.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Spec:
     roles: Sequence[str]
     grace: float = 25.0
     late: bool = False
+    patience: float = 20.0
 
     @property
     def kind(self) -> str:

@@ -30,11 +30,12 @@ SELECT relname, n_live_tup, n_dead_tup, n_mod_since_analyze FROM pg_stat_user_ta
 
 async def watch(look: Look) -> list[Reading]:
     """Return a reading for each statement, by fingerprint, that was slow at all."""
-    series = await counted(look, ["query"], long=_LONG, short=_SHORT)
-    return [_reading(one) for one in series if one.slow]
+    series = [one for one in await counted(look, ["query"], long=_LONG, short=_SHORT) if one.slow]
+    texts = await known(look.conn, [one.label for one in series])
+    return [_reading(one, texts.get(one.label, {}).get("caller")) for one in series]
 
 
-def _reading(one: Counted) -> Reading:
+def _reading(one: Counted, caller: str | None) -> Reading:
     share = slow_share([one])
     over = share.over(LIMIT, least=_LEAST)
     mean = one.ms / one.n
@@ -42,7 +43,7 @@ def _reading(one: Counted) -> Reading:
         over = True
     says = (
         f"{one.slow} of {one.n} in {_LONG} minutes took over {QUERY:g} ms, {one.near_slow} of {one.near_n} in {_SHORT};"
-        f" {mean:.0f} ms on average"
+        f" {mean:.0f} ms on average" + (f"; sent from {caller}" if caller else "")
     )
     return Reading(one.label, over, share.calm(LIMIT), says, share.far, LIMIT, {"mean_ms": round(mean, 1)})
 
