@@ -52,6 +52,9 @@ async def test_an_incident_is_listed_shown_taken_noted_and_closed(run: Terminal,
     listed = await run("incident", "list")
     assert (listed.code, f"{number} " in listed.out, "n_plus_one" in listed.out) == (1, True, True)
     assert "**n_plus_one**" in (await run("incident", "show", number)).out
+    status = (await run("status")).out
+    assert f"1 OPEN: {number} D1 (n_plus_one): `zena incident list`" in status
+    assert "watch      NOT WATCHED" in status
     assert (await run("incident", "ack", number)).code == 0
     assert (await run("incident", "ack", number)).code == 0, "twice is once"
     assert (await run("incident", "note", number, "  the import\n dropped it ")).code == 0

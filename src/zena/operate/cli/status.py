@@ -33,9 +33,12 @@ def status(minutes: Annotated[int, typer.Option(min=1, max=60, help="How far to 
 
 
 async def _read(conn: "Raw", now: datetime, window: timedelta) -> dict[str, Any]:
+    from zena.operate.incidents.listing import listed
     from zena.operate.integrity.store import last
     from zena.operate.metrics.report import report
+    from zena.operate.symptoms.catalogue import SYMPTOMS
     from zena.operate.telemetry.rollup import count_objectives
+    from zena.operate.watch.now import silent
 
     await count_objectives(conn, now - window, now)
     server = await conn.fetchrow(
@@ -50,6 +53,8 @@ async def _read(conn: "Raw", now: datetime, window: timedelta) -> dict[str, Any]
     )
     return await report(conn, now, window) | {
         "server": dict(server),
+        "incidents": await listed(conn, closed=False, since=now, limit=100),
+        "unwatched": await silent(conn, SYMPTOMS, now, settings().pace),
         "integrity": await last(conn),
         "log": dict(log) if log else None,
     }
@@ -91,12 +96,19 @@ def _lines(found: dict[str, Any]) -> list[str]:
         f"statements {_timed(database)}, {database['slow']} slow",
         f"cache      {_share(cache['hit_rate'])} of {cache['lookups']} look-ups",
         f"queue      {waiting} waiting, {held} held; {queue['count']} run, {queue['bad']} failed",
+        f"incidents  {_incidents(found['incidents'])}",
+        *(f"watch      NOT WATCHED {line}" for line in found["unwatched"]),
         f"integrity  {_whole(found['integrity'])}",
         f"backup     {_backup_line(found['backup'])}",
         f"logs       {_logs_line(found['logs'], found['processes'])}",
         *([f"log        {_log_line(found['log'])}"] if found["log"] else []),
         *(f"slo        {one['id']}: {one['state']}" for one in found["slo"] if one["state"] not in {"ok", "no_data"}),
     ]
+
+
+def _incidents(found: list[dict[str, Any]]) -> str:
+    told = [f"{one['id']} {one['symptom']} ({one['cause'] or 'not explained yet'})" for one in found]
+    return f"{len(found)} OPEN: {', '.join(told[:5])}: `zena incident list`" if found else "none open"
 
 
 def _server(server: dict[str, Any]) -> str:
