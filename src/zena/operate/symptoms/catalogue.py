@@ -6,22 +6,28 @@ from zena.operate.symptoms import (
     a1_slow_api,
     a2_errors,
     b1_slow_queries,
+    b2_connections,
     c1_cache_misses,
+    c2_cache_broken,
     d1_slow_dashboard,
+    e1_lost_errors,
     p1_broken_promise,
     q1_backlog,
     q2_failing_jobs,
+    t2_broken_fence,
+    u1_sign_in,
+    w2_silent_sockets,
+    x1_down,
+    x2_corruption,
 )
 from zena.operate.symptoms.contract import Symptom
 
-SYMPTOMS: Final[tuple[Symptom, ...]] = (
-    d1_slow_dashboard.SYMPTOM,
-    a1_slow_api.SYMPTOM,
-    a2_errors.SYMPTOM,
-    b1_slow_queries.SYMPTOM,
-    c1_cache_misses.SYMPTOM,
-    q1_backlog.SYMPTOM,
-    q2_failing_jobs.SYMPTOM,
-    p1_broken_promise.SYMPTOM,
-)
+SYMPTOMS: Final[tuple[Symptom, ...]] = tuple(
+    module.SYMPTOM
+    for module in (
+        d1_slow_dashboard, a1_slow_api, a2_errors, b1_slow_queries, b2_connections, c1_cache_misses, c2_cache_broken,
+        q1_backlog, q2_failing_jobs, w2_silent_sockets, t2_broken_fence, u1_sign_in, e1_lost_errors, p1_broken_promise,
+        x1_down, x2_corruption,
+    )
+)  # fmt: skip
 BY_ID: Final = {symptom.id: symptom for symptom in SYMPTOMS}
