@@ -3,6 +3,7 @@ CREATE TABLE ops.detector (
     symptom text NOT NULL,
     looked_at timestamptz NOT NULL,
     took_ms float8 NOT NULL,
+    database_ms float8 NOT NULL,
     error text,
     CONSTRAINT pk_detector PRIMARY KEY (symptom)
 );

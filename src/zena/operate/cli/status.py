@@ -38,7 +38,7 @@ async def _read(conn: "Raw", now: datetime, window: timedelta) -> dict[str, Any]
     from zena.operate.metrics.report import report
     from zena.operate.symptoms.catalogue import SYMPTOMS
     from zena.operate.telemetry.rollup import count_objectives
-    from zena.operate.watch.now import silent
+    from zena.operate.watch.now import cost, silent
 
     await count_objectives(conn, now - window, now)
     server = await conn.fetchrow(
@@ -54,6 +54,7 @@ async def _read(conn: "Raw", now: datetime, window: timedelta) -> dict[str, Any]
     return await report(conn, now, window) | {
         "server": dict(server),
         "incidents": await listed(conn, closed=False, since=now, limit=100),
+        "watch": await cost(conn, settings().pace),
         "unwatched": await silent(conn, SYMPTOMS, now, settings().pace),
         "integrity": await last(conn),
         "log": dict(log) if log else None,
@@ -97,6 +98,7 @@ def _lines(found: dict[str, Any]) -> list[str]:
         f"cache      {_share(cache['hit_rate'])} of {cache['lookups']} look-ups",
         f"queue      {waiting} waiting, {held} held; {queue['count']} run, {queue['bad']} failed",
         f"incidents  {_incidents(found['incidents'])}",
+        f"watch      {_cost(found['watch'])}",
         *(f"watch      NOT WATCHED {line}" for line in found["unwatched"]),
         f"integrity  {_whole(found['integrity'])}",
         f"backup     {_backup_line(found['backup'])}",
@@ -109,6 +111,13 @@ def _lines(found: dict[str, Any]) -> list[str]:
 def _incidents(found: list[dict[str, Any]]) -> str:
     told = [f"{one['id']} {one['symptom']} ({one['cause'] or 'not explained yet'})" for one in found]
     return f"{len(found)} OPEN: {', '.join(told[:5])}: `zena incident list`" if found else "none open"
+
+
+def _cost(watch: dict[str, float]) -> str:
+    if not watch["took_ms"]:
+        return "nobody has looked within the hour"
+    spent = f"{watch['database_ms']:.0f} ms of the database"
+    return f"a round takes {watch['took_ms']:.0f} ms, {spent}: {watch['share']:.2%} of a core"
 
 
 def _server(server: dict[str, Any]) -> str:

@@ -20,6 +20,10 @@ SELECT symptom, looked_at, error,
        (SELECT count(*) FROM ops.incident i WHERE i.symptom = d.symptom AND i.closed_at IS NULL) AS open
   FROM ops.detector d ORDER BY symptom
 """
+_COST: Final = """
+SELECT coalesce(sum(took_ms), 0)::float8 AS took_ms, coalesce(sum(database_ms), 0)::float8 AS database_ms
+  FROM ops.detector WHERE looked_at > now() - interval '1 hour'
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +89,13 @@ def _detector(symptom: Symptom, row: Any, now: datetime, pace: float) -> Detecto
     if age > EVERY * SILENT * pace:
         trouble = f"not looked at for {age:.0f} s; does a worker run?"
     return Detector(symptom, row["looked_at"], trouble, row["open"])
+
+
+async def cost(conn: Raw, pace: float) -> dict[str, float]:
+    """Return what a round costs: milliseconds in all, of the database, and the database's as a share of one core."""
+    row = await conn.fetchrow(_COST)
+    share = row["database_ms"] / (EVERY * pace * 1000)
+    return {"took_ms": round(row["took_ms"], 1), "database_ms": round(row["database_ms"], 1), "share": round(share, 5)}
 
 
 async def silent(conn: Raw, symptoms: Sequence[Symptom], now: datetime, pace: float) -> list[str]:

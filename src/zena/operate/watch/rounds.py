@@ -32,8 +32,9 @@ ON CONFLICT (symptom, scope) DO UPDATE SET state = excluded.state, since = exclu
 """
 _FORGET: Final = "DELETE FROM ops.symptom WHERE symptom = $1 AND scope = $2"
 _LOOKED: Final = """
-INSERT INTO ops.detector (symptom, looked_at, took_ms, error) VALUES ($1, $2, $3, $4)
-ON CONFLICT (symptom) DO UPDATE SET looked_at = excluded.looked_at, took_ms = excluded.took_ms, error = excluded.error
+INSERT INTO ops.detector (symptom, looked_at, took_ms, database_ms, error) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (symptom) DO UPDATE SET looked_at = excluded.looked_at, took_ms = excluded.took_ms,
+    database_ms = excluded.database_ms, error = excluded.error
 """
 _PARENT: Final = """
 SELECT id FROM ops.incident WHERE symptom = ANY ($1) AND closed_at IS NULL AND id <> $2 ORDER BY opened_at, id LIMIT 1
@@ -58,17 +59,18 @@ async def look_around(look: Look, symptoms: Sequence[Symptom] = SYMPTOMS) -> lis
     """Look at every symptom once. One that fails to look says so in ops.detector and keeps none of the others."""
     opened = []
     for symptom in symptoms:
-        began, error = time.perf_counter(), None
+        began, error, spent = time.perf_counter(), None, list[float]()
         try:
             async with asyncio.timeout(PATIENCE):
-                opened += await _look_at(look, symptom)
+                with look.conn.query_logger(lambda query, spent=spent: spent.append(query.elapsed)):
+                    opened += await _look_at(look, symptom)
         except Exception as failure:
             if look.conn.is_closed():
                 raise
             log.exception("a symptom could not be looked at", symptom=symptom.id)
             error = type(failure).__name__
         took = (time.perf_counter() - began) * 1000
-        await look.conn.execute(_LOOKED, symptom.id, look.now, took, error)
+        await look.conn.execute(_LOOKED, symptom.id, look.now, took, sum(spent) * 1000, error)
     return opened
 
 
