@@ -56,9 +56,9 @@ def remove(yes: Annotated[bool, typer.Option("--yes")] = False) -> None:
 
 
 @slice_commands.command()
-def listing() -> None:
+def listing(none: Annotated[bool, typer.Option("--none")] = False) -> None:
     """List things."""
-    table([{"name": "a", "size": 1}, {"name": "long name", "size": None}], ["name", "size"])
+    table([] if none else [{"name": "a", "size": 1}, {"name": "long name", "size": None}], ["name", "size"])
 
 
 @slice_commands.command()

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.cli.run import command, variables, zena
+from zena.cli.shell import addressed
 from zena.kit.exits import Exit
+from zena.settings import Settings
 
 
 def error_of(text: str) -> dict[str, object]:
@@ -110,6 +112,7 @@ def test_destructive_commands_count_first() -> None:
 
 def test_tables_in_both_ways() -> None:
     assert zena("things", "listing").out.splitlines() == ["name       size", "a          1", "long name  -"]
+    assert zena("things", "listing", "--none").out.splitlines() == ["name  size", "(none)"]
     assert json.loads(zena("--json", "things", "listing").out)[1] == {"name": "long name", "size": None}
 
 
@@ -184,3 +187,10 @@ def test_the_script_for_a_database_administrator() -> None:
     assert ran.code == 0
     assert "\\set database 'firm'" in ran.out
     assert ":'app_password'" in ran.out
+
+
+def test_links_lead_to_what_runs_unless_settings_name_another_address(tmp_path: Path) -> None:
+    assert addressed(Settings(data_dir=tmp_path)).public_url == "http://localhost:8000"
+    (tmp_path / "serve.json").write_text('{"url": "http://localhost:4711"}', encoding="utf-8")
+    assert addressed(Settings(data_dir=tmp_path)).public_url == "http://localhost:4711"
+    assert addressed(Settings(data_dir=tmp_path, public_url="https://zena.test")).public_url == "https://zena.test"

@@ -160,7 +160,12 @@ async def test_I01_a_job_without_tenant_gets_no_transaction_and_is_held(
 
 
 async def test_a_failing_job_is_retried_then_held_and_can_be_retried_by_an_operator(
-    db: Database, ops: Any, tenant: UUID, registry: Registry, work: Callable[[], None]
+    db: Database,
+    ops: Any,
+    tenant: UUID,
+    registry: Registry,
+    work: Callable[[], None],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     attempts: list[int] = []
 
@@ -175,6 +180,7 @@ async def test_a_failing_job_is_retried_then_held_and_can_be_retried_by_an_opera
     work()
     held = await until(lambda: failures(ops))
     assert (attempts, held[0].error, held[0].tenant) == ([1, 2], "ValueError", str(tenant))
+    assert [line for line in caplog.records if line.name == "pgqueuer" and line.exc_info] == [], "it is told once"
     assert await requeue(ops, job_id or 0)
     await until(lambda: _empty(ops))
     assert attempts == [1, 2, 1]

@@ -208,6 +208,15 @@ def test_F26_processes_are_replaced_one_by_one(folder: Path) -> None:
         assert scene.stop() == 0
 
 
+def test_a_stop_while_a_successor_starts_ends_both(folder: Path) -> None:
+    with supervised(plan(folder, member(folder, mode="slow"))) as scene:
+        scene.heard()
+        scene.process.send_signal(signal.SIGUSR1)
+        until(lambda: scene.has_started(2))
+        assert scene.stop() == 0
+        assert not any(alive(pid) for pid in scene.pids())
+
+
 def test_the_preparation_holds_work_back_and_gives_the_line(folder: Path) -> None:
     prepare = Spec("prepare", [sys.executable, "-c", "print('noise'); print('{\"line\": \"Sign in: x\"}')"], APP)
     with supervised(replace(plan(folder), prepare=prepare)) as scene:

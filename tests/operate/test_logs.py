@@ -23,9 +23,11 @@ from zena.kit.embedded import ClusterUrls
 from zena.kit.errors import RateLimited
 from zena.kit.logs import ERRORS, get_logger, log_state
 from zena.kit.logs.channels import channel_of
-from zena.kit.logs.errors import MOST, Kind, kind_of, without_content
+from zena.kit.logs.errors import MOST, Kind, kind_of, place_of, without_content
+from zena.kit.measured import measured_connection
 from zena.kit.refused import note_refusal
 from zena.kit.state import State
+from zena.operate import changes
 from zena.operate.logs import groups
 from zena.operate.telemetry.flush import Flusher
 from zena.operate.telemetry.recorder import Recorder
@@ -108,6 +110,14 @@ def test_channels_have_their_own_severity_and_errors_count_all_the_same(tmp_path
         "tests.operate.test_logs:fail",
         1,
     )
+
+
+async def test_a_failed_statement_is_placed_where_it_was_sent(state: State, urls: ClusterUrls) -> None:
+    conn = await asyncpg.connect(urls.ops_read, connection_class=measured_connection(state.telemetry))
+    with pytest.raises(asyncpg.DataError) as failed:
+        await changes.listed(conn, state.clock.now(), kind=4)  # type: ignore[arg-type]  # what is not a text
+    assert place_of(failed.tb) == "zena.operate.changes:listed"
+    await conn.close()
 
 
 def test_one_failed_request_counts_once_and_numbers_make_no_kind(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import asyncpg
@@ -28,6 +29,7 @@ from zena.kit.registry import JobSpec, Registry
 from zena.kit.state import State
 from zena.kit.uow import unit_of_work
 from zena.main import create_app, routes_of
+from zena.operate.cli.changes import _lines as change_lines
 from zena.operate.maintenance.standing import Declared, declare
 from zena.operate.telemetry.flush import Flusher
 from zena.operate.telemetry.recorder import Recorder
@@ -221,6 +223,12 @@ async def test_two_at_once_leave_one_of_both(
         )
         assert stands in {"read_only", "down"}
         assert "default_transaction_read_only=on" in default
+
+
+def test_a_change_of_a_list_is_shown() -> None:
+    made = {"at": datetime(2026, 3, 1, tzinfo=UTC), "kind": "remedy", "what": "cache clear", "actor": "an@vm"}
+    shown = change_lines(made | {"before": None, "after": {"families": ["tasks"], "firms": 2}})
+    assert shown[1:] == ["    families: - -> ['tasks']", "    firms: - -> 2"]
 
 
 @pytest.mark.parametrize("role", ["app", "ops_read", "backup", "owner"])

@@ -3,82 +3,23 @@
 import json
 import os
 import signal
-import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Self
 
 import httpx
 import pytest
 
-from tests.cli.run import Ran, command, variables, zena
 from tests.kit.pg import alive, ask, open_folder
+from tests.operate.site import Site, until
 from zena.kit.embedded import urls_of_running
 from zena.kit.exits import Exit
-from zena.kit.supervisor.wish import read_note
 
 pytestmark = pytest.mark.proof  # real processes and servers, many times over
 
 LIVE = "/api/v1/health/live"
 SECRET = {"ZENA_SMTP_URL": "smtp://mailer:canary-4711-canary@mail.test:587", "ZENA_MAIL_FROM": "zena@firm.test"}
-
-
-@dataclass
-class Site:
-    """A data directory, and `zena serve` in it while it runs."""
-
-    folder: Path
-    url: str = ""
-    pid: int = 0
-    said: list[str] = field(default_factory=list)
-    heard: list[str] = field(default_factory=list)
-
-    def run(self, *arguments: str) -> Ran:
-        return zena(*arguments, module="zena", ZENA_DATA_DIR=self.folder)
-
-    @contextmanager
-    def serving(self, **values: object) -> Iterator["subprocess.Popen[str]"]:
-        process = subprocess.Popen(
-            command("serve", module="zena"),
-            env=variables(**{"ZENA_DATA_DIR": self.folder, "ZENA_PORT": 0, **values}),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        assert process.stdout is not None
-        assert process.stderr is not None
-        threading.Thread(target=self._listen, args=(process.stderr,), daemon=True).start()
-        try:
-            self.said = [process.stdout.readline().strip() for _ in range(2)]
-            self.url, self.pid = self.said[0].split()[-1], process.pid
-            yield process
-        finally:
-            if process.poll() is None:
-                process.terminate()
-                process.wait(60)
-            process.stdout.close()
-
-    def _listen(self, stream: Iterable[str]) -> None:
-        self.heard.extend(stream)
-
-    def status(self, path: str) -> int:
-        return httpx.get(self.url + path, headers={"accept": "text/html"}, timeout=20).status_code
-
-    def crew(self) -> dict[str, int]:
-        note = read_note(self.folder / "serve.json")
-        assert note is not None
-        return dict(note["crew"])
-
-
-def until(look: Callable[[], object], seconds: float = 30.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not look():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.1)
 
 
 @pytest.fixture(scope="module")

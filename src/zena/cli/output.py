@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from zena.kit.exits import Exit
@@ -35,7 +36,7 @@ def say(data: Any, text: str | None = None) -> None:
 
 
 def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
-    """Print rows: a JSON list of objects with --json, else aligned columns."""
+    """Print rows: a JSON list of objects with --json, else aligned columns, or `(none)` below their names."""
     if MODE.json:
         say([{column: row.get(column) for column in columns} for row in rows])
         return
@@ -43,6 +44,8 @@ def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
     widths = [max(len(line[number]) for line in cells) for number in range(len(columns))]
     for line in cells:
         print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+    if not rows:
+        print("(none)")
 
 
 def confirm(counts: Mapping[str, int], *, yes: bool) -> None:
@@ -67,4 +70,6 @@ def complain(message: str, status: int, **details: Any) -> None:
 def _cell(value: Any) -> str:
     if value is None:
         return "-"
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M:%S}"
     return " ".join(str(value).split())

@@ -41,10 +41,20 @@ def connected(role: "Role | None" = None) -> "Settings":
     """
     from zena.kit.embedded.attach import attach
 
-    found = attach(settings())
+    found = addressed(attach(settings()))
     if role is not None:
         require(found, role)
     return found
+
+
+def addressed(found: "Settings") -> "Settings":
+    """Return settings with the address of the `zena serve` in the data directory, where none was set: for links."""
+    from zena.kit.supervisor.wish import read_note
+
+    note = read_note(found.data_dir / "serve.json")
+    if not note or not note.get("url") or "public_url" in found.model_fields_set:
+        return found
+    return found.model_copy(update={"public_url": str(note["url"])})
 
 
 def require(found: "Settings", *roles: "Role") -> None:
@@ -108,7 +118,7 @@ def ready() -> "Iterator[Settings]":
     alone = configured.embedded and urls_of_running(configured.data_dir) is None
     with attached(configured) as found:
         asyncio.run(upgraded(found, hooks().migrations) if alone else check_database(found))
-        yield found
+        yield addressed(found)
 
 
 async def check_database(found: "Settings") -> None:

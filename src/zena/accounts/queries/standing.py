@@ -98,6 +98,9 @@ def counters(secret: bytes, email: str, user: UUID, addresses: Sequence[str]) ->
     return found
 
 
+_WHENCE: Final = "name where they try from with --ip; `zena logs --channel security --grep {}` has the addresses"
+
+
 def chain(person: Person | None, ring: KeyRing) -> Iterator[Link]:
     """Yield what signing in asks, in its order."""
     if person is None:
@@ -109,7 +112,8 @@ def chain(person: Person | None, ring: KeyRing) -> Iterator[Link]:
     says = "yes" if active else f"deactivated: `zena user activate {person.email}`"
     yield Link("active", holds=active, says=says)
     waits = "; ".join(f"{what} until {until:%H:%M:%S} UTC" for what, until in person.waits.items())
-    says = f"{waits}: `zena user unlock {person.email}`" if waits else "none that is known here"
+    help_ = f"`zena user unlock {person.email}`" if waits else _WHENCE.format(facts["id"])
+    says = f"{waits or 'none that is known here'}: {help_}"
     yield Link("waits after wrong attempts", holds=not waits, says=says)
     yield _password(person)
     yield _second_factor(person, ring)

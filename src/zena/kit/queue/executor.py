@@ -1,6 +1,7 @@
 """Runs one job: its time limit, its retries, and the end of jobs that kill their worker."""
 
 import asyncio
+import logging
 import random
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
     from zena.kit.state import State
 
 log = get_logger("zena.jobs")
+
+#: Marks a failure that has its line here; pgqueuer would write it, and count it, once more.
+_TOLD = "told_by_us"
+logging.getLogger("pgqueuer").addFilter(lambda line: not line.exc_info or _TOLD not in vars(line.exc_info[1]))
 
 _FIRST_DELAY = 1.0
 _LONGEST_DELAY = 600.0
@@ -111,6 +116,7 @@ def _log_failure(outcome: str, ended: BaseException, work: JobWork) -> None:
     facts = {"attempt": work.attempt, "attempts": work.attempts}
     if outcome == "held":
         log.error("job held", code=work.name, **facts, exc_info=ended)
+        vars(ended)[_TOLD] = True
     elif outcome == "retried":
         log.warning("job failed, tried again", **facts, reason=str(ended)[:300])
     else:

@@ -85,6 +85,10 @@ class Crew:
         """Ask everybody to drain, and start nobody any more."""
         self._stopping = True
         self._to_replace.clear()
+        for post in self._posts:  # a successor that was on its way leaves like everybody
+            if post.next is not None:
+                self._leaving.append(post.next)
+                post.next = None
         for child in self.children:
             child.stop()
 

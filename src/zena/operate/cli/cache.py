@@ -24,6 +24,9 @@ _OWN: Final = (
     " (ZENA_REDIS_URL would name a shared cache)"
 )
 
+#: The settings of the last start, secrets masked.
+_SERVERS: Final = "SELECT value ->> 'ZENA_REDIS_URL' FROM ops.seen WHERE name = 'settings'"
+
 
 @app.command()
 def ping() -> None:
@@ -117,7 +120,7 @@ def keys(
     if _url() is None:
         raise CommandError(f"{_OWN}; `zena cache stats` shows how often values are found", Exit.UNAVAILABLE)
     found, more = _ask_shared("keys", pattern, limit)
-    lines = [str(redact(None, "", {"key": key})["key"]) for key in found]
+    lines = [str(redact(None, "", {"key": key})["key"]) for key in found] or ["(none)"]
     say({"keys": found, "more": more}, "\n".join([*lines, *([f"and more: the limit is {limit}"] if more else [])]))
 
 
@@ -167,10 +170,25 @@ def clear(
 
 
 def _url() -> str | None:
+    """Return where the shared cache is, None without one; refuse where the server has one and this command has not."""
     from zena.cli.shell import settings
 
     found = settings().redis_url
+    if found is None:
+        _check_that_server_has_none()
     return found.get_secret_value() if found else None
+
+
+def _check_that_server_has_none() -> None:
+    try:
+        there = ask_as(Role.OPS, lambda conn: conn.fetchval(_SERVERS), timeout=5)
+    except Exception:  # noqa: BLE001 - whatever keeps the database from telling, nothing speaks against it then
+        return
+    if there:
+        raise CommandError(
+            f"the server keeps values in {there}, and this command does not know: set ZENA_REDIS_URL as for the server",
+            Exit.CONFIG,
+        )
 
 
 def _ask_shared(question: str, *arguments: Any) -> Any:

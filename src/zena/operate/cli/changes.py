@@ -48,4 +48,4 @@ def _lines(one: dict[str, Any]) -> list[str]:
 
 
 def _shown(value: Any) -> str:
-    return "-" if value in {None, ""} else str(value)[:200]
+    return "-" if value is None or value == "" else str(value)[:200]

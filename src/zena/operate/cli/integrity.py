@@ -34,7 +34,7 @@ def check_integrity(
     report = in_state(lambda state: _look(state, repair=repair, yes=yes, quick=quick), worker=True)
     say(report.as_json(), "\n".join(_lines(report)))
     if repair and not yes and any(finding.repair for finding in report.findings):
-        raise CommandError("nothing was changed: add --yes to repair what is marked [..]", Exit.USAGE)
+        raise CommandError("nothing was changed: add --yes to do what stands in brackets", Exit.USAGE)
     raise typer.Exit(Exit.OK if report.ok else Exit.FINDING)
 
 

@@ -111,6 +111,9 @@ def _tell(found: "list[Status]", age: float | None, *, stale: bool) -> None:
 
     data: dict[str, Any] = {"fresh_seconds": age, "stale": stale, "objectives": [as_json(status) for status in found]}
     lines = [_HEAD, *(_line(status) for status in found)]
+    few = [s.objective.id for s in found if s.state == "ok" and s.left is not None and s.left <= 0]
+    if few:
+        lines.append(f"too few bad events to tell, whatever is left: {', '.join(few)}")
     lines += [f"! {s.objective.id}: {a.severity}, burning {a.burn}x over {a.window}" for s in found for a in s.alerts]
     newest = "no measurements yet" if age is None else f"newest measurement {age:.0f} s ago"
     say(data, "\n".join([*lines, newest + (": stale" if stale else "")]))
