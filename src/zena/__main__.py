@@ -35,6 +35,8 @@ COMMANDS = (
     ("logs", LazyCommand("Log lines of all channels, errors by code.", "zena.operate.cli.logs:app")),
     ("requests", LazyCommand("Requests that were slow, failed or refused.", "zena.operate.cli.requests:app")),
     ("backup", LazyCommand("Backups: create, verify, restore, list.", "zena.operate.cli.backup:app")),
+    ("config", LazyCommand("Settings: check, show, reload.", "zena.operate.cli.reload:app")),
+    ("keys", LazyCommand("Keys of the installation: list, rotate, retire.", "zena.operate.cli.keys:app")),
     ("status", LazyCommand("Everything on one screen.", "zena.operate.cli.status:app")),
     ("cache", LazyCommand("The cache: reach, hit rates, contents, clearing.", "zena.operate.cli.cache:app")),
     ("queue", LazyCommand("The job queue.", "zena.operate.cli.queue:app")),

@@ -51,7 +51,7 @@ from zena.operate.maintenance.watch import watching
 from zena.operate.realtime.answering import answering
 from zena.operate.telemetry.running import measuring
 from zena.operate.watch.leader import leading
-from zena.settings import Role, Settings, load_keys
+from zena.settings import LiveRing, Role, Settings
 from zena.work.demo.load import load_demo
 
 #: In the order in which they stand in the side bar.
@@ -78,15 +78,15 @@ def build_state(settings: Settings, *, clock: Clock | None = None, worker: bool 
     """Make the parts of a process; nothing is connected before `started(state)`."""
     registry = build_registry()
     clock, telemetry = clock or SystemClock(), Telemetry()
-    secret = load_keys(settings).current.secret
+    ring = LiveRing(settings)
     return State(
         settings=settings,
         registry=registry,
         clock=clock,
         db=Database(database_options(settings, worker=worker), telemetry),
-        secret=secret,
+        ring=ring,
         cache=Cache(_plain(settings.redis_url), clock=clock),
-        cursors=Cursors(secret),
+        cursors=Cursors(lambda: [key.secret for key in ring().keys.values()]),
         mail=mailer_from_url(_plain(settings.smtp_url), settings.mail_from or ""),
         storage=LocalStorage(settings.files_path),
         buckets=Buckets(settings.rate_user, settings.rate_tenant, settings.rate_anonymous),
@@ -237,7 +237,7 @@ async def _lifespan(role: str, app: Litestar) -> AsyncIterator[None]:
     async with started(state), measuring(state, role):
         state.hub = Hub(state.db, state.registry, Keeper(state.db), state.clock, limits)
         await state.hub.start()
-        settling = asyncio.create_task(Settler(state.db, state.buckets, state.secret).run())
+        settling = asyncio.create_task(Settler(state.db, state.buckets, lambda: state.secret).run())
         try:
             async with watching(state), answering(state, role):
                 yield

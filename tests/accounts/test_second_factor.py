@@ -14,7 +14,6 @@ from zena.accounts.vault import SealBroken, Vault
 from zena.kit.ids import new_id
 from zena.kit.state import State
 from zena.kit.uow import enter_tenant, unit_of_work
-from zena.settings import load_keys
 
 NEW_PASSWORD = "a-crane-lifts-27-beams"
 
@@ -211,7 +210,7 @@ async def test_a_seed_opens_for_its_owner_only(state: State, app: object, firm: 
         await session.execute(text("SELECT 1"))
     assert row is not None
     assert row.totp_secret is not None
-    vault = Vault(load_keys(state.settings))
+    vault = Vault(state.ring())
     assert vault.open(person.user, row.totp_secret).decode() == person.seed
     for owner, sealed in ((new_id(), row.totp_secret), (person.user, row.totp_secret[:-1] + b"x"), (person.user, b"")):
         with pytest.raises(SealBroken):

@@ -26,6 +26,10 @@ def main() -> None:
         note(book, "has " + ",".join(urls))
     if mode == "slow" and Path(book).read_text().count("start") > 1:
         time.sleep(60)  # a successor that takes its time
+    if "ZENA_TRY" in os.environ:
+        note(book, f"given {os.environ['ZENA_TRY']} {os.environ['ZENA_CONFIG_FILE']!r}")
+    if mode == "fussy" and os.environ["ZENA_TRY"] == "two":
+        sys.exit(69)
     wait_for_go(int(options["--go-fd"]))
     note(book, f"ready {os.getpid()}")
     if mode == "alive":

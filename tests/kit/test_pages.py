@@ -14,7 +14,7 @@ from sqlalchemy import Column, Integer, MetaData, Row, Select, String, Table, cr
 from zena.kit.errors import Invalid
 from zena.kit.pages import Cursors, Key, Value, after, after_sql, order_by, order_by_sql, page_limit, page_of
 
-CURSORS = Cursors(b"k" * 32)
+CURSORS = Cursors(lambda: [b"k" * 32])
 
 
 def wrong(call: object, *arguments: object) -> str:
@@ -42,7 +42,7 @@ def test_a_cursor_belongs_to_one_listing_and_one_installation() -> None:
     token = CURSORS.seal("tenant-a:tasks:rank", ["x", uuid4()])
     assert wrong(CURSORS.open, "tenant-b:tasks:rank", token) == "cursor"
     assert wrong(CURSORS.open, "tenant-a:tasks", token) == "cursor"
-    assert wrong(Cursors(b"q" * 32).open, "tenant-a:tasks:rank", token) == "cursor"
+    assert wrong(Cursors(lambda: [b"q" * 32]).open, "tenant-a:tasks:rank", token) == "cursor"
 
 
 def test_listing_and_body_cannot_be_shifted_into_each_other() -> None:

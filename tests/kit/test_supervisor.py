@@ -16,9 +16,10 @@ import pytest
 from tests.kit.pg import FAST, alive, ask, environment, open_folder
 from zena.kit.embedded import urls_of_running
 from zena.kit.embedded.running import read_state
-from zena.kit.supervisor import leftovers
+from zena.kit.supervisor import leftovers, wish
 from zena.kit.supervisor.child import LONGEST_PAUSE, pause_after
 from zena.kit.supervisor.plan import Plan, Spec
+from zena.kit.supervisor.wish import read_note
 
 MEMBER = Path(__file__).with_name("crew_member.py")
 APP = ("app", "ops_read")
@@ -215,6 +216,25 @@ def test_a_stop_while_a_successor_starts_ends_both(folder: Path) -> None:
         until(lambda: scene.has_started(2))
         assert scene.stop() == 0
         assert not any(alive(pid) for pid in scene.pids())
+
+
+def test_new_values_reach_new_processes_and_are_taken_back_where_one_does_not_start(folder: Path) -> None:
+    given, note = plan(folder, member(folder), member(folder, "worker-1", "fussy")), folder / "serve.json"
+    with supervised(replace(given, values={"ZENA_TRY": "one"})) as scene:
+
+        def try_(value: str) -> None:
+            wish.ask(note, scene.process.pid, wish.Wish(value, "", {"ZENA_TRY": value}))
+            until(lambda: (read_note(note) or {})["restart"].get("id") == value)
+            until(lambda: (read_note(note) or {})["restart"]["state"] != "running")
+
+        scene.heard()
+        until(note.exists)
+        try_("two")  # is over when all have the same again
+        assert len(scene.lines("drained")) == 2  # the first, and that which had been replaced already
+        try_("three")
+        until(lambda: len(scene.lines("drained")) == 3)
+        assert scene.lines("given") == ["one ''", "two ''", "one ''", "three ''"]
+        assert scene.stop() == 0
 
 
 def test_the_preparation_holds_work_back_and_gives_the_line(folder: Path) -> None:

@@ -117,7 +117,7 @@ async def test_C08_they_survive_a_restart(urls: ClusterUrls, key: bytes) -> None
 async def test_two_processes_share_a_limit(db: Database) -> None:
     limit, name = Limit(100, 60), uuid4().hex
     one, two = Buckets(), Buckets()
-    settlers = [Settler(db, buckets, SECRET) for buckets in (one, two)]
+    settlers = [Settler(db, buckets, lambda: SECRET) for buckets in (one, two)]
     for buckets in (one, two):
         for _ in range(40):
             buckets.take(name, limit)

@@ -1,4 +1,4 @@
-"""An installation from outside: a data directory, and `zena serve` in it while it runs."""
+"""`zena serve` from outside: a data directory, commands in it, and people who ask without pause."""
 
 import subprocess
 import threading
@@ -7,11 +7,14 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 import httpx
 
 from tests.cli.run import Ran, command, variables, zena
 from zena.kit.supervisor.wish import read_note
+
+LIVE = "/api/v1/health/live"
 
 
 @dataclass
@@ -36,6 +39,10 @@ class Site:
         """Run a command with other settings; None takes one away."""
         wanted = {name: value for name, value in (self.values | values).items() if value is not None}
         return zena(*arguments, module="zena", **wanted)
+
+    def begin(self, *arguments: str) -> "subprocess.Popen[bytes]":
+        found = variables(**self.values)
+        return subprocess.Popen(command(*arguments, module="zena"), env=found, stdout=subprocess.DEVNULL)
 
     @contextmanager
     def serving(self, *options: str, **values: object) -> Iterator["subprocess.Popen[str]"]:
@@ -76,3 +83,35 @@ def until(look: Callable[[], object], seconds: float = 30.0) -> None:
     while not look():
         assert time.monotonic() < deadline, "it did not happen"
         time.sleep(0.1)
+
+
+class Crowd:
+    """People who ask without pause, some on new connections, some on kept ones."""
+
+    def __init__(self, url: str) -> None:
+        self.url, self.wrong, self.served = url, list[str](), 0
+        self._over = threading.Event()
+        self._threads = [threading.Thread(target=self._ask, args=(kept,)) for kept in (True, True, False)]
+
+    def _ask(self, kept: bool) -> None:
+        limits = httpx.Limits(max_keepalive_connections=1 if kept else 0)
+        with httpx.Client(limits=limits, timeout=30) as client:
+            while not self._over.is_set():
+                time.sleep(0.01)
+                try:
+                    status = client.get(self.url + LIVE).status_code
+                    self.served += status == 200
+                    if status != 200:
+                        self.wrong.append(str(status))
+                except httpx.HTTPError as error:
+                    self.wrong.append(repr(error))
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        for thread in self._threads:
+            thread.join()

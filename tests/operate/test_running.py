@@ -3,22 +3,17 @@
 import json
 import os
 import signal
-import threading
-import time
 from collections.abc import Iterator
-from typing import Self
 
-import httpx
 import pytest
 
 from tests.kit.pg import alive, ask, open_folder
-from tests.operate.site import Site, until
+from tests.operate.site import LIVE, Crowd, Site, until
 from zena.kit.embedded import urls_of_running
 from zena.kit.exits import Exit
 
 pytestmark = pytest.mark.proof  # real processes and servers, many times over
 
-LIVE = "/api/v1/health/live"
 SECRET = {"ZENA_SMTP_URL": "smtp://mailer:canary-4711-canary@mail.test:587", "ZENA_MAIL_FROM": "zena@firm.test"}
 
 
@@ -29,38 +24,6 @@ def site() -> Iterator[Site]:
         made = Site(folder)
         with made.serving():
             yield made
-
-
-class Crowd:
-    """People who ask without pause, some on new connections, some on kept ones."""
-
-    def __init__(self, url: str) -> None:
-        self.url, self.wrong, self.served = url, list[str](), 0
-        self._over = threading.Event()
-        self._threads = [threading.Thread(target=self._ask, args=(kept,)) for kept in (True, True, False)]
-
-    def _ask(self, kept: bool) -> None:
-        limits = httpx.Limits(max_keepalive_connections=1 if kept else 0)
-        with httpx.Client(limits=limits, timeout=30) as client:
-            while not self._over.is_set():
-                time.sleep(0.01)
-                try:
-                    status = client.get(self.url + LIVE).status_code
-                    self.served += status == 200
-                    if status != 200:
-                        self.wrong.append(str(status))
-                except httpx.HTTPError as error:
-                    self.wrong.append(repr(error))
-
-    def __enter__(self) -> Self:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        for thread in self._threads:
-            thread.join()
 
 
 def test_a_restart_refuses_nobody(site: Site) -> None:

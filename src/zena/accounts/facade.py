@@ -14,6 +14,7 @@ from zena.accounts.actions.firms import check_slug, create_tenant
 from zena.accounts.actions.members import add_member as _add_member
 from zena.accounts.actions.passwords import make_link, make_reset_link
 from zena.accounts.actions.people import create_user as _create_user
+from zena.accounts.actions.resealing import Resealed, reseal, sealed_under
 from zena.accounts.actions.set_up import make_set_up_link
 from zena.accounts.doorman import Keeper
 from zena.accounts.entry import Entered, cookie_name
@@ -38,6 +39,7 @@ __all__ = [
     "MemberCard",
     "Permission",
     "Person",
+    "Resealed",
     "Role",
     "StepUp",
     "TeamNumbers",
@@ -60,7 +62,9 @@ __all__ = [
     "missing_step",
     "permissions_of",
     "person_at",
+    "reseal",
     "restart_chain",
+    "sealed_under",
     "team_numbers",
     "verify_chain",
 ]

@@ -32,7 +32,8 @@ def check(
         from zena.kit.posture import check_posture
 
         asyncio.run(check_posture(connected().dsn()))
-    say({"ok": True, "env": found.env}, f"all settings are in order ({found.env})")
+    read = f"; {found.config_file} was read" if found.config_file else ""
+    say({"ok": True, "env": found.env, "file": found.config_file}, f"all settings are in order ({found.env}{read})")
 
 
 @app.command()

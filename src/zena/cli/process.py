@@ -78,6 +78,7 @@ def serve(
 def _plan(found: "Settings", listeners: list[int], *, demo: bool) -> "Plan":
     from zena.kit.embedded.config import ARCHIVING
     from zena.kit.supervisor.plan import Plan, Spec
+    from zena.settings import read_file
 
     def crew(kind: str, count: int, command: list[str], roles: tuple[str, ...], **more: Any) -> list[Spec]:
         return [Spec(f"{kind}-{number}", command, roles, **more) for number in range(1, count + 1)]
@@ -97,6 +98,7 @@ def _plan(found: "Settings", listeners: list[int], *, demo: bool) -> "Plan":
         prepare=Spec("prepare", program("prepare", *(["--demo"] if demo else [])), ALL_ROLES),
         listeners=listeners,
         log=supervisor_log(found),
+        values=read_file(os.environ).values,
         server_options={"max_connections": str(_connections(found))} | (ARCHIVING if found.backup_wal else {}),
     )
 

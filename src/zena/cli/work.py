@@ -1,6 +1,7 @@
 """`zena queue work`: the worker process. The slice that operates the queue adds its own commands to this group."""
 
 import asyncio
+import os
 import signal
 from typing import Annotated
 
@@ -67,11 +68,19 @@ def work(
 def _supervised(workers: int) -> None:
     from zena.cli.shell import connected
     from zena.kit.supervisor.plan import Plan, Spec
+    from zena.settings import read_file
 
     found = connected()
     crew = [
         Spec(f"worker-{number}", program("queue", "work"), WORKER_ROLES, grace=30) for number in range(1, workers + 1)
     ]
     become_supervisor(
-        Plan(data_dir=str(found.data_dir), url="", children=crew, state_name="workers.json", log=supervisor_log(found))
+        Plan(
+            data_dir=str(found.data_dir),
+            url="",
+            children=crew,
+            state_name="workers.json",
+            log=supervisor_log(found),
+            values=read_file(os.environ).values,
+        )
     )

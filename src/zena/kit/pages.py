@@ -56,14 +56,14 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Cursors:
-    """Seals and opens cursors with a key of the installation."""
+    """Seals cursors with the first key of the installation, and opens what any of them sealed."""
 
-    key: bytes
+    keys: Callable[[], Sequence[bytes]]
 
     def seal(self, listing: str, values: Sequence[Value]) -> str:
         """Return a cursor for `listing`: a name holding what makes a list another one (tenant, order, filters)."""
         body = msgspec.json.encode([[_kind(value), value] for value in values])
-        return base64.urlsafe_b64encode(self._mac(listing, body) + body).decode().rstrip("=")
+        return base64.urlsafe_b64encode(_mac(self.keys()[0], listing, body) + body).decode().rstrip("=")
 
     def open(self, listing: str, token: str) -> tuple[Value, ...]:
         """Return the values of a cursor made for this very listing; raise Invalid for `cursor` otherwise."""
@@ -72,15 +72,11 @@ class Cursors:
                 raise _bad_cursor()
             raw = base64.b64decode(token.encode("ascii") + b"=" * (-len(token) % 4), altchars=b"-_", validate=True)
             mac, body = raw[:_MAC_BYTES], raw[_MAC_BYTES:]
-            if not hmac.compare_digest(mac, self._mac(listing, body)):
+            if not any(hmac.compare_digest(mac, _mac(key, listing, body)) for key in self.keys()):
                 raise _bad_cursor()
             return tuple(_restore(kind, value) for kind, value in msgspec.json.decode(body))
         except (UnicodeEncodeError, binascii.Error):
             raise _bad_cursor() from None
-
-    def _mac(self, listing: str, body: bytes) -> bytes:
-        name = listing.encode()
-        return hmac.digest(self.key, b"%s:%d:%s:%s" % (_LABEL, len(name), name, body), hashlib.sha256)[:_MAC_BYTES]
 
 
 def page_limit(limit: int | None) -> int:
@@ -187,6 +183,11 @@ def _restore(tag: str, value: Any) -> Value:
     wanted = {"t": datetime, "d": date, "u": UUID, "f": float}.get(tag)
     restored: Value = msgspec.convert(value, wanted) if wanted else value
     return restored
+
+
+def _mac(key: bytes, listing: str, body: bytes) -> bytes:
+    name = listing.encode()
+    return hmac.digest(key, b"%s:%d:%s:%s" % (_LABEL, len(name), name, body), hashlib.sha256)[:_MAC_BYTES]
 
 
 def _check_arity(keys: Sequence[Key], values: Sequence[Value]) -> None:

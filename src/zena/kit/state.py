@@ -20,7 +20,7 @@ from zena.kit.templates import Renderer
 
 if TYPE_CHECKING:
     from zena.kit.realtime import Hub
-    from zena.settings import Settings
+    from zena.settings import LiveRing, Settings
 
 
 @dataclass(slots=True)
@@ -31,7 +31,7 @@ class State:
     registry: Registry
     clock: Clock
     db: Database
-    secret: bytes  # 32 random bytes of this installation; derive a key per purpose with `derived`
+    ring: "LiveRing"  # call it at each use: keys are rotated while we run
     cache: Cache
     cursors: Cursors
     mail: Mailer
@@ -49,6 +49,14 @@ class State:
         """Return the API's description (OpenAPI 3.1, JSON); made when first asked for."""
         self._described = self._described or self.describe()
         return self._described
+
+    @property
+    def secret(self) -> bytes:
+        """32 random bytes that name counters; `derived` makes a key per purpose.
+
+        Those of the oldest key: somebody who waits after wrong passwords goes on waiting over a rotation.
+        """
+        return self.ring().oldest.secret
 
     @property
     def is_secure(self) -> bool:

@@ -6,7 +6,7 @@ Time is the database's. Keys are keyed hashes, so that a dump of the table names
 import asyncio
 import hashlib
 import hmac
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -126,7 +126,7 @@ class Settler:
 
     db: Database
     buckets: Buckets
-    secret: bytes
+    secret: Callable[[], bytes]
     _known: dict[bytes, tuple[object, int]] = field(default_factory=dict)
 
     async def run(self, every: float = 1.0) -> None:
@@ -140,8 +140,8 @@ class Settler:
 
     async def settle(self) -> None:
         """Exchange what was spent since the last time."""
-        taken = self.buckets.spent()
-        spent = {throttle_key(self.secret, "bucket", name): (name, round(tokens)) for name, tokens in taken.items()}
+        taken, secret = self.buckets.spent(), self.secret()
+        spent = {throttle_key(secret, "bucket", name): (name, round(tokens)) for name, tokens in taken.items()}
         if not spent:
             return
         async with ledger(self.db) as session:

@@ -21,13 +21,15 @@ _SEE: Final = """
 INSERT INTO ops.seen (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value, at = now()
 """
 
-#: Each process holds the URLs of its own roles only: that differs between them, and says nothing of a change.
+#: Each process holds the URLs of its own roles only, and a process that is supervised reads no file: that differs
+#: between them, and says nothing of a change.
 _HELD: Final = frozenset(
     {
         "ZENA_DATABASE_OWNER_URL",
         "ZENA_DATABASE_OPS_URL",
         "ZENA_DATABASE_OPS_READ_URL",
         "ZENA_DATABASE_BACKUP_URL",
+        "ZENA_CONFIG_FILE",
     }
 )
 

@@ -7,7 +7,6 @@ import base64
 import binascii
 import hashlib
 import hmac
-import os
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from pathlib import Path
 from zena.settings.model import Settings
 from zena.settings.places import why_not_writable
 from zena.settings.problems import Problem, SettingsError
+from zena.settings.ring_file import create, rewritten
 
 _SIZE = 32
 #: 32 random bytes have some 30 different values; fewer than this never happens by chance.
@@ -44,6 +44,11 @@ class KeyRing:
     current: Key
     keys: Mapping[str, Key]
 
+    @property
+    def oldest(self) -> Key:
+        """The key for names that must stay the same over a rotation; they change when it is retired."""
+        return list(self.keys.values())[-1]
+
     def __getitem__(self, key_id: str) -> Key:
         return self.keys[key_id]
 
@@ -65,11 +70,30 @@ def add_keys(settings: Settings, found: str) -> None:
     """
     path = settings.keys_path
     _parse(path, _VARIABLE, found.splitlines())
-    present = path.read_text(encoding="ascii") if path.exists() else ""
-    there = present.splitlines()
-    missing = [line for line in found.splitlines() if line.strip() and line not in there]
-    if missing:
-        _write(path, "\n".join([*there, *missing]) + "\n").replace(path)
+
+    def with_those(present: str) -> str:
+        there = present.splitlines()
+        missing = [line for line in found.splitlines() if line.strip() and line not in there]
+        return "\n".join([*there, *missing]) + "\n" if missing else present
+
+    rewritten(path, with_those)
+
+
+def rotate_ring(path: Path, line: str) -> None:
+    """Put a key first in a ring; what the others sealed still opens. OSError if the file is not ours to change."""
+    rewritten(path, lambda present: line + present)
+
+
+def retire_key(path: Path, name: str) -> None:
+    """Take one key out of a ring for ever; KeyError for the first one, and for one that is not there."""
+
+    def without(present: str) -> str:
+        ring = _parse(path, _VARIABLE, present.splitlines())
+        if name == ring.current.id or name not in ring.keys:
+            raise KeyError(name)
+        return "".join(line for line in present.splitlines(keepends=True) if line.split()[:1] != [name])
+
+    rewritten(path, without)
 
 
 def new_line() -> str:
@@ -83,7 +107,7 @@ def ring_problems(path: Path) -> list[Problem]:
     """Return why the ring at this place cannot be trusted, or could not be made there. Makes nothing."""
     try:
         if path.exists():
-            _read(path, _VARIABLE)
+            read_ring(path, _VARIABLE)
             return []
     except SettingsError as error:
         return list(error.problems)
@@ -96,13 +120,14 @@ def ring_problems(path: Path) -> list[Problem]:
 def _load(path: Path, variable: str, *, make: bool) -> KeyRing:
     try:
         if make and not path.exists():
-            _create(path)
-        return _read(path, variable)
+            create(path, new_line())
+        return read_ring(path, variable)
     except OSError as error:
         raise SettingsError([_unusable(path, variable, error.strerror or str(error))]) from error
 
 
-def _read(path: Path, variable: str) -> KeyRing:
+def read_ring(path: Path, variable: str = _VARIABLE) -> KeyRing:
+    """Read a ring that is there. SettingsError if it cannot be trusted, OSError if it cannot be read."""
     if path.stat().st_mode & 0o077:
         raise SettingsError([Problem(variable, f"{path}, readable by others", f"chmod 600 {path}")])
     try:
@@ -113,30 +138,6 @@ def _read(path: Path, variable: str) -> KeyRing:
 
 def _unusable(path: Path, variable: str, reason: str) -> Problem:
     return Problem(variable, f"{path} ({reason})", "a readable key ring")
-
-
-def _create(path: Path) -> None:
-    draft = _write(path, new_line())
-    try:
-        os.link(draft, path)  # unlike rename, fails where another process was first: one ring for all
-    except FileExistsError:
-        pass
-    finally:
-        draft.unlink()
-
-
-def _write(path: Path, text: str) -> Path:
-    """Write a file of ours beside its final place and return it."""
-    if not path.parent.is_dir():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.parent.chmod(0o711)  # the embedded database's own user must pass through
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="ascii") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    return draft
 
 
 def _parse(path: Path, variable: str, lines: list[str]) -> KeyRing:

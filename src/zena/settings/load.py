@@ -1,4 +1,4 @@
-"""Reading the environment: all problems are collected before any is told."""
+"""Reading the environment and the file of settings: all problems are collected before any is told."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import SecretStr, ValidationError
 from pydantic_settings import EnvSettingsSource
 
+from zena.settings.env_file import CONFIG, FILE, PREFIX, SECRET, SYNONYMS, VARIABLES, read_file
 from zena.settings.keys import ring_problems
 from zena.settings.model import Settings
 from zena.settings.places import why_not_writable
@@ -17,16 +18,11 @@ from zena.settings.problems import Problem, SettingsError
 from zena.settings.rules import contradictions
 from zena.settings.types import masked
 
-_PREFIX = "ZENA_"
-_FILE = "_FILE"
-#: Names other products use for the same thing; ours win where both are set.
-_SYNONYMS = {"DATABASE_URL": "ZENA_DATABASE_URL", "REDIS_URL": "ZENA_REDIS_URL"}
+__all__ = ["VARIABLES", "described", "differing", "load_settings"]
+
 #: No clock that is right shows an earlier year than the one this was written in.
 _BUILT = 2026
 _TRUE = {"1", "true", "yes", "on"}
-
-VARIABLES = {f"{_PREFIX}{name.upper()}": name for name in Settings.model_fields}
-_SECRET = frozenset(name for name, field in Settings.model_fields.items() if "SecretStr" in repr(field.annotation))
 
 
 class _Given(EnvSettingsSource):
@@ -38,12 +34,20 @@ class _Given(EnvSettingsSource):
 
 
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
-    """Read and check all settings. Any variable may be given as `NAME_FILE`, the path of a file that holds it.
+    """Read and check all settings: the environment, and the file of settings for what it leaves out.
 
-    Raises SettingsError with every problem at once.
+    Any variable may be given as `NAME_FILE`, the path of a file that holds it. Raises SettingsError with every problem
+    at once.
     """
-    given = os.environ if environ is None else environ
+    own = os.environ if environ is None else environ
+    file = read_file(own)
+    given = {**file.values, **own}
+    if file.path is None:
+        given.pop(CONFIG, None)
+    else:
+        given[CONFIG] = str(file.path)
     values, problems = _collect(given)
+    problems += file.problems
     problems += _unknown(given)
     read = _Given(values)()
     try:
@@ -68,7 +72,7 @@ def _collect(environ: Mapping[str, str]) -> tuple[dict[str, str], list[Problem]]
         else:
             values[variable] = value.strip()
     for variable in VARIABLES:
-        name = variable + _FILE
+        name = variable + FILE
         if name in VARIABLES or name not in environ:
             continue
         try:
@@ -87,16 +91,16 @@ def _spelled(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     for variable in VARIABLES:
         if variable in environ:
             yield variable, environ[variable]
-    for foreign, variable in _SYNONYMS.items():
-        if variable not in environ and variable + _FILE not in environ and environ.get(foreign, "").strip():
+    for foreign, variable in SYNONYMS.items():
+        if variable not in environ and variable + FILE not in environ and environ.get(foreign, "").strip():
             yield variable, environ[foreign]
 
 
 def _unknown(environ: Mapping[str, str]) -> list[Problem]:
-    known = set(VARIABLES) | {variable + _FILE for variable in VARIABLES}
+    known = set(VARIABLES) | {variable + FILE for variable in VARIABLES}
     problems = []
     for variable in environ:
-        if variable.startswith(_PREFIX) and variable not in known:
+        if variable.startswith(PREFIX) and variable not in known:
             close = get_close_matches(variable, VARIABLES, n=1, cutoff=0.6)
             hint = f"{close[0]}, perhaps" if close else "no such variable"
             problems.append(Problem(variable, "a variable nobody reads", hint))
@@ -105,9 +109,9 @@ def _unknown(environ: Mapping[str, str]) -> list[Problem]:
 
 def _refused(item: Any, values: Mapping[str, str]) -> Problem:
     field = str(item["loc"][0]) if item["loc"] else ""
-    variable = f"{_PREFIX}{field.upper()}"
+    variable = f"{PREFIX}{field.upper()}"
     raw = values.get(variable, "nothing")
-    found = (masked(raw) if "://" in raw else "***") if field in _SECRET else raw
+    found = (masked(raw) if "://" in raw else "***") if field in SECRET else raw
     wanted = str(item["msg"]).removeprefix("Value error, ").removeprefix("Input should be ")
     return Problem(variable, found[:120], wanted)
 
@@ -133,6 +137,19 @@ def described(settings: Settings) -> list[dict[str, str]]:
     return [
         {"variable": variable, "value": _plain(getattr(settings, name)), "description": fields[name].description or ""}
         for variable, name in VARIABLES.items()
+    ]
+
+
+def differing(before: Settings, after: Settings) -> list[dict[str, str]]:
+    """Return the variables that differ, with both values, secrets masked."""
+    changed = [
+        (variable, _plain(getattr(before, name)), _plain(getattr(after, name)))
+        for variable, name in VARIABLES.items()
+        if getattr(before, name) != getattr(after, name)  # secrets compare by what they hold
+    ]
+    return [
+        {"variable": variable, "before": one, "after": f"{two} (another secret)" if one == two else two}
+        for variable, one, two in changed
     ]
 
 

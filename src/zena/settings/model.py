@@ -49,6 +49,11 @@ class Settings(BaseSettings):
     data_dir: Path = Field(
         default_factory=default_data_dir, description="Directory of the embedded database, files, keys and logs."
     )
+    config_file: Path | None = Field(
+        None,
+        description="File of further settings, `NAME=value` lines; the environment wins. Empty: none is read."
+        " Default: DATA_DIR/zena.env, if it is there.",
+    )
     key_file: Path | None = Field(
         None, description="Ring of secret keys, made at first start. Default: DATA_DIR/secret.key."
     )

@@ -1,8 +1,8 @@
 """The second factor: one-time codes of an authenticator app, and recovery codes for those who lost it."""
 
-import hashlib
 import hmac
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
@@ -15,15 +15,13 @@ from zena.accounts.events import RecoveryCodesMade, RecoveryCodeUsed, SecondFact
 from zena.accounts.models import RecoveryCode, UserAccount
 from zena.accounts.policy import check_fresh
 from zena.accounts.queries.people import person
-from zena.accounts.secrecy import derived
-from zena.accounts.vault import SealBroken, Vault
+from zena.accounts.vault import CodeVault, SealBroken, Vault
 from zena.kit.errors import Conflict, Invalid, Unauthorized
 from zena.kit.events import record
 from zena.kit.i18n import N_
 from zena.kit.queue import enqueue
 from zena.kit.scope import Identity, Scope
 from zena.kit.state import State
-from zena.settings import load_keys
 
 ISSUER: Final = "Zena"
 STEP: Final = 30
@@ -131,10 +129,7 @@ async def use_code(session: AsyncSession, state: State, *, user: UUID, code: str
         return UsedCode(user) if right else None
     if len(plain) != _CODE_LENGTH:
         return None
-    spent = delete(RecoveryCode).where(
-        RecoveryCode.user_id == user, RecoveryCode.code_hash == _hash(state, user, plain)
-    )
-    if await session.scalar(spent.returning(RecoveryCode.user_id)) is None:
+    if not await _use_recovery_code(session, state, user, plain):
         return None
     left = select(func.count()).select_from(RecoveryCode).where(RecoveryCode.user_id == user)
     return UsedCode(user, int(await session.scalar(left) or 0))
@@ -153,16 +148,25 @@ async def _use_step(session: AsyncSession, state: State, row: UserAccount, code:
     return await session.scalar(taken.returning(UserAccount.id)) is not None
 
 
+async def _use_recovery_code(session: AsyncSession, state: State, user: UUID, code: str) -> bool:
+    """Delete the stored code that this one is; False if there is none. What cannot be opened is none of theirs."""
+    await person(session, user, lock=True)  # one of two equal codes at once; and nobody seals them anew meanwhile
+    vault = CodeVault(state.ring())
+    for stored in await session.scalars(select(RecoveryCode.code_hash).where(RecoveryCode.user_id == user)):
+        with suppress(SealBroken):
+            if vault.fits(user, stored, code):
+                spent = delete(RecoveryCode).where(RecoveryCode.user_id == user, RecoveryCode.code_hash == stored)
+                await session.execute(spent)
+                return True
+    return False
+
+
 async def _new_codes(session: AsyncSession, state: State, user: UUID) -> list[str]:
     await session.execute(delete(RecoveryCode).where(RecoveryCode.user_id == user))
     codes = ["".join(secrets.choice(_ALPHABET) for _ in range(_CODE_LENGTH)) for _ in range(_CODES)]
-    session.add_all(RecoveryCode(user_id=user, code_hash=_hash(state, user, code)) for code in codes)
+    vault = CodeVault(state.ring())
+    session.add_all(RecoveryCode(user_id=user, code_hash=vault.seal(user, code)) for code in codes)
     return ["-".join(code[at : at + 4] for at in range(0, _CODE_LENGTH, 4)) for code in codes]
-
-
-def _hash(state: State, user: UUID, code: str) -> bytes:
-    """Codes are short enough to be typed: what is stored cannot be tried out without the installation's key."""
-    return hmac.digest(derived(state.secret, "recovery"), user.bytes + code.encode(), hashlib.sha256)
 
 
 def _seed(state: State, user: UUID, sealed: bytes) -> str:
@@ -174,4 +178,4 @@ def _seed(state: State, user: UUID, sealed: bytes) -> str:
 
 
 def _vault(state: State) -> Vault:
-    return Vault(load_keys(state.settings))
+    return Vault(state.ring())

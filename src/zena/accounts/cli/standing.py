@@ -108,7 +108,7 @@ def _with_person(email: str, work: "Callable[[Raw, Person, bytes], Awaitable[T]]
     from zena.kit.text import email_address
     from zena.settings import load_keys
 
-    address, secret = email_address(email), load_keys(connected(Role.OPS)).current.secret
+    address, secret = email_address(email), load_keys(connected(Role.OPS)).oldest.secret
 
     async def run(conn: "Raw") -> T:
         person = await person_at(conn, secret, address)

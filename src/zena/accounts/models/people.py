@@ -99,7 +99,7 @@ class PersonalLink(Base):
 
 
 class RecoveryCode(Base):
-    """A one-time code for somebody who lost the second factor."""
+    """A one-time code for somebody who lost the second factor. `code_hash` is a digest, sealed (vault.CodeVault)."""
 
     __tablename__ = "recovery_code"
 

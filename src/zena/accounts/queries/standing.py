@@ -142,7 +142,7 @@ def _second_factor(person: Person, ring: KeyRing) -> Link:
     try:
         Vault(ring).open(person.id, facts["totp_secret"] or b"")
     except SealBroken:
-        return Link("second factor", holds=False, says=f"on, but no key of the ring opens its seed; {left}")
+        return Link("second factor", holds=False, says=f"on, but its key is gone (`zena keys list`); {left}")
     return Link("second factor", holds=True, says=f"on, {left}")
 
 

@@ -45,7 +45,9 @@ class Plan:
     `prepare` runs once while the others load, and holds them back until it has done well. Its last line of output
     is JSON: `{"line": what to tell the operator}`.
     `listeners` are the descriptors of the bound sockets that children inherit. `log` says where events
-    are kept: `path`, `max_bytes` and `keep` of a log file, or nothing.
+    are kept: `path`, `max_bytes` and `keep` of a log file, or nothing. `values` are the settings that the processes
+    have from the file of settings: they are handed out, so that a file half edited reaches nobody before it is asked
+    for.
     """
 
     data_dir: str
@@ -57,6 +59,7 @@ class Plan:
     state_name: str = "serve.json"
     server_options: Mapping[str, str] = field(default_factory=dict)
     log: Mapping[str, Any] = field(default_factory=dict)
+    values: Mapping[str, str] = field(default_factory=dict)
 
     def to_descriptor(self) -> int:
         """Write the plan where an exec'ed process can read it, off the command line, and return the descriptor."""
@@ -81,9 +84,14 @@ class Plan:
         return Path(self.data_dir) / self.state_name
 
 
-def environment(spec: Spec, own: Mapping[str, str], embedded: Mapping[str, str]) -> dict[str, str]:
-    """Return a child's environment: ours and the embedded server's URLs, without the URLs of roles it must not hold."""
-    merged = {**own, **embedded}
+def environment(
+    spec: Spec, own: Mapping[str, str], embedded: Mapping[str, str], values: Mapping[str, str]
+) -> dict[str, str]:
+    """Return a child's environment, without the URLs of roles it must not hold.
+
+    It is ours, the embedded server's URLs, and what the file of settings had, which the child then does not read.
+    """
+    merged = {**values, **own, **embedded, "ZENA_CONFIG_FILE": ""}
     for role, variable in _VARIABLES.items():
         if role not in spec.roles:
             merged.pop(variable, None)

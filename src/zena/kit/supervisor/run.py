@@ -5,6 +5,7 @@ import select
 import signal
 import subprocess
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -41,6 +42,8 @@ class Supervisor:
         self._database_failures = 0
         self._database_retry_at = 0.0
         self._urls: dict[str, str] = {}
+        self._values: Mapping[str, str] = plan.values
+        self._former: tuple[Mapping[str, str], Mapping[str, int]] | None = None
         self._crew = Crew(list(plan.children), self._spawn)
         self._stop_signals = 0
         self._in_long_call = False
@@ -78,7 +81,7 @@ class Supervisor:
             self._urls = self._database.start().environment()
         self._in_long_call = False
         prepare = self._plan.prepare
-        self._preparation.begin(prepare, environment(prepare, os.environ, self._urls) if prepare else {})
+        self._preparation.begin(prepare, self._environment(prepare) if prepare else {})
 
     def _watch(self) -> int:
         while not self._stop_signals:
@@ -97,13 +100,24 @@ class Supervisor:
     def _begin_replacing(self) -> None:
         """Replace what the waiting wish names, everything where none waits."""
         self._replace = False
-        wanted = wish.take(self._plan.state_file)
-        self._crew.replace(wanted.kind if wanted else None)
-        self._restart = {"id": wanted.id if wanted else "", "kind": wanted.kind if wanted else "", "state": "running"}
+        wanted = wish.take(self._plan.state_file) or wish.Wish("", "")
+        if wanted.values is not None:
+            self._former, self._values = (self._values, self._crew.pids), wanted.values
+        self._crew.replace(wanted.kind or None)
+        self._restart = {"id": wanted.id, "kind": wanted.kind, "state": "running"}
 
     def _follow_replacing(self) -> None:
-        if self._restart.get("state") == "running" and not self._crew.replacing:
-            self._restart |= {"state": "failed" if self._crew.refused else "done", "refused": self._crew.refused}
+        if self._restart.get("state") != "running" or self._crew.replacing:
+            return
+        refused = self._crew.refused or self._restart.get("refused", "")
+        self._restart["refused"] = refused
+        former, self._former = self._former, None
+        if refused and former is not None:
+            self._values, before = former
+            if self._crew.pids != before:  # some have the new settings already: all are to have the same
+                self._crew.replace()
+                return
+        self._restart["state"] = "failed" if refused else "done"
 
     def _keep_database(self) -> None:
         """Start the database again if it died; the processes wait for it by themselves."""
@@ -124,8 +138,10 @@ class Supervisor:
         self._in_long_call = False
 
     def _spawn(self, spec: Spec) -> Child:
-        variables = environment(spec, os.environ, self._urls)
-        return Child(spec, variables, self._plan.listeners, gate=self._preparation.gate)
+        return Child(spec, self._environment(spec), self._plan.listeners, gate=self._preparation.gate)
+
+    def _environment(self, spec: Spec) -> dict[str, str]:
+        return environment(spec, os.environ, self._urls, self._values)
 
     def _note(self) -> None:
         """Write down who runs, for the next start after a kill, and how a wish fares, for who waits for it."""

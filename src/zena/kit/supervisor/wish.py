@@ -7,8 +7,9 @@ import json
 import os
 import signal
 import time
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,14 @@ _STALE = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """Replace the processes of one kind (web, worker, websocket), one by one. `id` tells it apart in the note."""
+    """Replace the processes of one kind (web, worker, websocket), "" for all, one by one.
+
+    `id` tells it apart in the note. `values` are what the file of settings has now; None leaves those in force.
+    """
 
     id: str
     kind: str
+    values: Mapping[str, str] | None = field(default=None, repr=False)
 
 
 class AnotherWish(Exception):  # noqa: N818 - what is in the way
@@ -44,9 +49,11 @@ def ask(state_file: Path, supervisor: int, wish: Wish) -> None:
         if time.time() - path.stat().st_mtime > _STALE:
             path.unlink()
     try:
-        with path.open("x", encoding="utf-8") as stream:
-            os.fchmod(stream.fileno(), 0o644)  # the supervisor may be another user than the operator
-            json.dump({"id": wish.id, "kind": wish.kind}, stream)
+        with open(path, "x", encoding="utf-8", opener=_private) as stream:
+            if os.geteuid() == 0:  # the supervisor may be another user than the operator
+                owner = state_file.stat()
+                os.fchown(stream.fileno(), owner.st_uid, owner.st_gid)
+            json.dump(asdict(wish), stream)
     except FileExistsError as error:
         raise AnotherWish from error
     try:
@@ -61,12 +68,17 @@ def take(state_file: Path) -> Wish | None:
     path = _path(state_file)
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        return Wish(str(found["id"]), str(found["kind"]))
+        values = found.get("values")
+        return Wish(str(found["id"]), str(found["kind"]), values and {str(name): str(values[name]) for name in values})
     except (OSError, ValueError, KeyError, TypeError):
         return None
     finally:
         with suppress(OSError):
             path.unlink(missing_ok=True)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)  # settings may be secrets
 
 
 def _path(state_file: Path) -> Path:

@@ -65,6 +65,15 @@ class SealedWriter:
         self._number += 1
 
 
+def sealed_with(path: Path) -> str | None:
+    """Return the id of the key that sealed a file; None if it is not one of ours."""
+    with path.open("rb") as stream:
+        fixed = stream.read(_FIXED.size)
+        if len(fixed) < _FIXED.size or not fixed.startswith(_MAGIC):
+            return None
+        return stream.read(_FIXED.unpack(fixed)[3]).decode(errors="replace")
+
+
 class SealedReader:
     """A sealed file open for reading. Refused when it is not ours, cut off, changed, or its key is not there."""
 

@@ -1,12 +1,15 @@
 """`zena restart`: new processes for old ones, one at a time, with no request refused."""
 
+import os
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from zena.cli import CommandError, say, settings
+from zena.cli import CommandError, say
 from zena.kit.exits import Exit
 
 app = typer.Typer(invoke_without_command=True, add_completion=False)
@@ -17,21 +20,51 @@ _POLL = 0.1
 _EACH = 95.0
 
 
+@dataclass(frozen=True, slots=True)
+class Replaced:
+    """The processes by name, `before` and `after`, and how many seconds it took."""
+
+    rows: list[dict[str, Any]]
+    seconds: float
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        return {"seconds": self.seconds, "processes": self.rows}
+
+    @property
+    def lines(self) -> list[str]:
+        each = [f"{row['name']}: process {row['before']} -> {row['after']}" for row in self.rows]
+        return [*each, f"done in {self.seconds:g} s"]
+
+
 @app.callback()
 def restart(kind: Annotated[str, typer.Argument(help="web, worker or websocket.")]) -> None:
     """Start a successor for each process of a kind; the old one ends its work when the new one takes over.
 
     Example: zena restart web
     """
+    from zena.settings import data_dir
+
+    note_file, note = _supervisor_of(data_dir(os.environ), kind)  # whatever else the settings say by now
+    done = replaced(note_file, note, kind)
+    say({"kind": kind, **done.facts}, "\n".join(done.lines))
+
+
+def replaced(
+    note_file: Path, note: dict[str, Any], kind: str = "", values: Mapping[str, str] | None = None
+) -> "Replaced":
+    """Have a supervisor replace its processes of a kind, or all, and wait; CommandError if that was not to be.
+
+    `values` are the settings of a file that the new ones are to have.
+    """
     from uuid import uuid4
 
     from zena.kit.supervisor.wish import AnotherWish, Wish, ask
 
-    note_file, note = _supervisor_of(settings().data_dir, kind)
-    before = {name: pid for name, pid in note["crew"].items() if _kind(name) == kind}
+    before = {name: pid for name, pid in note["crew"].items() if kind in {"", _kind(name)}}
     if note["restart"].get("state") == "running":
         raise CommandError("a restart is under way already; try again when it is done", Exit.RETRY)
-    wish = Wish(uuid4().hex, kind)
+    wish = Wish(uuid4().hex, kind, values)
     try:
         ask(note_file, int(note["pid"]), wish)
     except AnotherWish:
@@ -41,22 +74,14 @@ def restart(kind: Annotated[str, typer.Argument(help="web, worker or websocket."
         raise CommandError(message, Exit.PERMISSION) from None
     began = time.monotonic()
     after = _awaited(note_file, wish.id, began + _EACH * max(1, len(before)))
-    rows = [{"name": name, "before": before.get(name), "after": after.get(name)} for name in sorted(before)]
-    lines = [f"{row['name']}: process {row['before']} -> {row['after']}" for row in rows]
-    took = round(time.monotonic() - began, 1)
-    say({"kind": kind, "seconds": took, "processes": rows}, "\n".join([*lines, f"done in {took:g} s"]))
+    rows = [{"name": name, "before": before[name], "after": after.get(name)} for name in sorted(before)]
+    return Replaced(rows, round(time.monotonic() - began, 1))
 
 
 def _supervisor_of(folder: Path, kind: str) -> tuple[Path, dict[str, Any]]:
     """Return the note of the live supervisor that keeps processes of a kind; CommandError if none does."""
-    from zena.kit.supervisor.leftovers import Mark
-    from zena.kit.supervisor.wish import read_note
-
     found: set[str] = set()
-    for path in (folder / name for name in _NOTES):
-        note = read_note(path)
-        if note is None or not Mark(int(note["pid"]), int(note["born"])).alive:
-            continue
+    for path, note in supervisors(folder):
         kinds = {_kind(name) for name in note.get("crew", {})}
         if kind in kinds:
             return path, note
@@ -65,6 +90,15 @@ def _supervisor_of(folder: Path, kind: str) -> tuple[Path, dict[str, Any]]:
         raise CommandError(f"no {kind} runs here; there is {', '.join(sorted(found))}", Exit.USAGE)
     message = f"no `zena serve` runs in {folder}; what systemd or a container keeps is restarted there"
     raise CommandError(message, Exit.UNAVAILABLE)
+
+
+def supervisors(folder: Path) -> list[tuple[Path, dict[str, Any]]]:
+    """Return the notes of the live supervisors of a data directory."""
+    from zena.kit.supervisor.leftovers import Mark
+    from zena.kit.supervisor.wish import read_note
+
+    notes = [(path, note) for path in (folder / name for name in _NOTES) if (note := read_note(path)) is not None]
+    return [(path, note) for path, note in notes if Mark(int(note["pid"]), int(note["born"])).alive]
 
 
 def _awaited(note_file: Path, wish: str, until: float) -> dict[str, int]:

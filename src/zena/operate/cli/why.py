@@ -50,7 +50,7 @@ def login(
     from zena.settings import load_keys
 
     address, ring = email_address(email), load_keys(connected(Role.OPS))
-    person = ask_as(Role.OPS, lambda conn: person_at(conn, ring.current.secret, address, ip or []))
+    person = ask_as(Role.OPS, lambda conn: person_at(conn, ring.oldest.secret, address, ip or []))
     _tell([(link.name, link.holds, link.says) for link in chain(person, ring)])
 
 

@@ -4,12 +4,13 @@ from typing import TYPE_CHECKING, Final
 
 import asyncpg
 
+from zena.accounts.facade import sealed_under
 from zena.kit.db import dialled
 from zena.kit.logs import get_logger
 from zena.kit.maintenance import Mode
 from zena.operate import changes
 from zena.operate.maintenance.standing import read
-from zena.settings.model import Role
+from zena.settings import Role, load_keys
 
 if TYPE_CHECKING:
     from zena.settings import Settings
@@ -29,8 +30,12 @@ async def note_start(settings: "Settings") -> None:
     try:
         async with dialled(settings.dsn(Role.OPS), "zena-start") as conn:
             await changes.note_start(conn, settings)
+            lost = set(await sealed_under(conn)) - {"", *load_keys(settings).keys}
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         log.warning("changes since the last start not recorded", error=type(error).__name__)
+        return
+    if lost:  # a ring that was lost has been made anew by now: nobody would know before the first refused code
+        log.error("second factors are sealed under keys that are gone; `zena keys list`", keys=sorted(lost))
 
 
 async def said_at_start(settings: "Settings") -> str | None:

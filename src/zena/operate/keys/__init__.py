@@ -1,0 +1,1 @@
+"""Rotating the installation's keys, and what is sealed under each."""
