@@ -20,7 +20,7 @@ pytestmark = pytest.mark.browser
 EMAIL, PASSWORD = "lan@ben-thanh.example", "một nhịp cầu qua sông nhỏ"
 PAGES = (
     "/ops", "/ops?span=24h", "/ops?span=30d", "/ops/requests", "/ops/queries", "/ops/cache", "/ops/queue",
-    "/ops/realtime", "/ops/tenants", "/ops/changes", "/ops/settings",
+    "/ops/realtime", "/ops/tenants", "/ops/logs", "/ops/backups", "/ops/changes", "/ops/settings",
 )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from typing import Any, Final
 from uuid import UUID
 
 import asyncpg
+import httpx
 
 from tests.accounts.browser import as_ops
 from tests.factories.firms import As, Firm
@@ -15,7 +16,8 @@ from zena.operate.telemetry.sketch import bin_of
 
 PAGES: Final = (
     "/ops", "/ops?span=24h", "/ops?span=30d", "/ops/incidents", "/ops/requests", "/ops/queries", "/ops/cache",
-    "/ops/queue", "/ops/realtime", "/ops/tenants", "/ops/logs", "/ops/logs?span=1h", "/ops/changes", "/ops/settings",
+    "/ops/queue", "/ops/realtime", "/ops/tenants", "/ops/logs", "/ops/logs?span=1h", "/ops/backups", "/ops/changes",
+    "/ops/settings",
 )  # fmt: skip
 _STEPPED_UP: Final = """
 UPDATE user_account SET is_operator = true, totp_secret = '\\x00', totp_confirmed_at = now() - interval '1 hour'
@@ -29,6 +31,12 @@ async def make_operator(state: State, firm: Firm, http: Any) -> As:
     await as_ops(state, _STEPPED_UP, user=caller.user)
     await as_ops(state, "UPDATE session SET authenticated_at = now() WHERE user_id = :user", user=caller.user)
     return As(http, caller)
+
+
+def forget(http: httpx.AsyncClient) -> None:
+    """Have the console read everything anew: whoever looks alone finds nothing that somebody else has just read."""
+    transport: Any = http._transport
+    transport.app.app.state.pop("console", None)
 
 
 async def series(conn: asyncpg.Connection, metric: str, label: str) -> int:

@@ -14,6 +14,7 @@ PAGES = (
     "/realtime",
     "/tenants",
     "/logs",
+    "/backups",
     "/changes",
     "/settings",
 )

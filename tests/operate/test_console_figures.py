@@ -16,6 +16,7 @@ from zena.kit.state import State
 from zena.operate.console.charts import HEIGHT, WIDTH, line, marks, scale_top
 from zena.operate.console.overview import fates
 from zena.operate.metrics.over_time import SPANS, over_time
+from zena.operate.telemetry.rollup import TOGETHER, USERS, merge_users
 
 
 @pytest.fixture
@@ -70,6 +71,29 @@ async def test_longer_spans_are_read_from_rollups(
     assert [(one.n, one.bad, one.slow) for one in busy] == [(100, 1, 2)]
     assert busy[0].at <= bucket < busy[0].at + step
     assert busy[0].p95_ms == pytest.approx(200, rel=0.02)
+
+
+@pytest.mark.parametrize("span", ["24h", "30d"])
+async def test_the_one_series_of_the_charts_says_what_all_series_of_people_say(
+    ops: asyncpg.Connection, span: str
+) -> None:
+    now, resolution = datetime(2032, 5, 6, 7, 8, 9, tzinfo=UTC), SPANS[span].resolution
+    routes = [await series(ops, metric, f"GET /t/{new_id()}") for metric in (*USERS, "http.own")]
+    for back in range(5):
+        bucket = now.replace(minute=0, second=0) - timedelta(hours=back)
+        for by, number in enumerate(routes):
+            bins, counts = sketch({10.0 * (by + 1): 5, 100.0 * (back + 1): 3})
+            await ops.execute(
+                "INSERT INTO ops.rollup (resolution, bucket, series_id, n, bad, slow, total, peak, bins, counts)"
+                " VALUES ($1, $2, $3, 8, $4, 2, 5, $5, $6, $7)",
+                resolution, bucket, number, by % 3, 100.0 * (back + 1), bins, counts,
+            )  # fmt: skip
+    for _ in range(2):  # twice is once
+        await merge_users(ops, now - timedelta(days=1), now)
+    together = await over_time(ops, [TOGETHER], SPANS[span], now)
+    assert together == await over_time(ops, USERS, SPANS[span], now)
+    assert sum(one.n for one in together) == 5 * 8 * len(USERS)
+    await ops.execute("DELETE FROM ops.rollup WHERE bucket > '2032-01-01'")
 
 
 def test_a_line_has_gaps_where_nothing_was_and_stays_inside() -> None:

@@ -2,8 +2,9 @@
 
 import random
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any
 
 import asyncpg
@@ -12,13 +13,17 @@ import pytest
 
 from tests.factories import make_firm
 from tests.factories.firms import As
-from tests.operate.console import PAGES, make_operator, series, sketch
+from tests.operate.console import PAGES, forget, make_operator, series, sketch
 from zena.kit.embedded import ClusterUrls
 from zena.kit.ids import new_id
 from zena.kit.state import State
+from zena.operate.telemetry.rollup import count_objectives, merge_users
+
+pytestmark = pytest.mark.proof
 
 FIRMS, ROUTES, STATEMENTS, DAYS = 200, 60, 100, 30
-TIMES, LONGEST = 50, 100.0  # requests of each page; milliseconds at p95
+TIMES, LONGEST = 20, 100.0  # requests of each page; milliseconds at p95
+SLOWER, MOST_CPU = 30, 50.0  # times the page without figures, which takes 3 ms where nothing else runs; milliseconds
 ROUNDS = 3  # whatever else runs on the machine can only add: one quiet round tells what a page costs
 _POINT = ("minute", "process", "series_id", "n", "bad", "slow", "total", "peak", "bins", "counts")
 _ROLLUP = ("resolution", "bucket", *_POINT[2:])
@@ -77,13 +82,14 @@ async def month(urls: ClusterUrls) -> AsyncIterator[None]:
         """ 'sample', '1', '{"queries": 3, "statements": []}' FROM generate_series(1, 20000) n""",
         process,
     )
-    await ops.execute("ANALYZE ops.rollup, ops.point, ops.sli, ops.request, ops.series")
+    await count_objectives(ops, now - timedelta(days=DAYS), now)
+    await merge_users(ops, now - timedelta(days=DAYS), now)
+    await ops.execute("ANALYZE ops.rollup, ops.point, ops.sli, ops.sli_hour, ops.request, ops.series")
     yield
-    await ops.execute("TRUNCATE ops.rollup, ops.point, ops.sli, ops.request")
+    await ops.execute("TRUNCATE ops.rollup, ops.point, ops.sli, ops.sli_hour, ops.request")
     await ops.close()
 
 
-@pytest.mark.nightly  # a time means little while other tests share the machine
 async def test_each_page_answers_within_a_tenth_of_a_second(
     state: State, http: httpx.AsyncClient, month: None, record_property: Any
 ) -> None:
@@ -92,23 +98,47 @@ async def test_each_page_answers_within_a_tenth_of_a_second(
     operator = await make_operator(state, await make_firm(state.db), http)
     late = {}
     for page in PAGES:
-        rounds: list[float] = []
-        while not rounds or (rounds[-1] > LONGEST and len(rounds) < ROUNDS):
-            rounds.append(await p95_of(operator, page))
+        rounds: list[Round] = []
+        while not rounds or (rounds[-1].is_late and len(rounds) < ROUNDS):
+            rounds.append(await round_of(operator, page))
         record_property(page, rounds)
-        if rounds[-1] > LONGEST:
+        print(f"{page}: {rounds[-1]}")
+        if rounds[-1].is_late:
             late[page] = rounds
     assert late == {}
 
 
-async def p95_of(operator: As, page: str) -> float:
-    """Return the 95th percentile of a round of requests, milliseconds."""
-    took = []
+@dataclass(frozen=True)
+class Round:
+    """Requests of one page by somebody who looks for the first time in a while: no figure is remembered. Milliseconds.
+
+    `floor` is the 95th percentile of a page without figures, asked in turn: how slow the machine is just now.
+    """
+
+    p95: float
+    middle: float
+    cpu: float
+    floor: float
+
+    @property
+    def is_late(self) -> bool:
+        return self.p95 > max(LONGEST, SLOWER * self.floor) or self.cpu > MOST_CPU
+
+    def __str__(self) -> str:
+        figures = f"p95 {self.p95:.1f}, p50 {self.middle:.1f}, CPU of this process {self.cpu:.1f}"
+        return f"{figures}, floor {self.floor:.1f} ms"
+
+
+async def round_of(operator: As, page: str) -> Round:
+    took, floor, used = [], [], []
     for _ in range(TIMES):
-        began = perf_counter()
+        forget(operator.http)
+        cpu, began = process_time(), perf_counter()
         assert (await operator.get(page)).status_code == 200
         took.append((perf_counter() - began) * 1000)
-    p95 = sorted(took)[round(TIMES * 0.95) - 1]
-    middle, longest = sorted(took)[TIMES // 2], max(took)
-    print(f"{page}: p50 {middle:.1f}, p95 {p95:.1f}, first {took[0]:.1f}, longest {longest:.1f} ms")
-    return p95
+        used.append((process_time() - cpu) * 1000)
+        began = perf_counter()
+        assert (await operator.get("/ops/settings")).status_code == 200
+        floor.append((perf_counter() - began) * 1000)
+    ninety = round(TIMES * 0.95) - 1
+    return Round(sorted(took)[ninety], sorted(took)[TIMES // 2], sorted(used)[TIMES // 2], sorted(floor)[ninety])

@@ -1,5 +1,6 @@
 """Budgets and burn rates: the arithmetic, the floors that keep few events quiet, and the counts behind them."""
 
+import random
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -9,12 +10,12 @@ import pytest
 from tests.factories.visits import visiting
 from zena.kit.embedded import ClusterUrls
 from zena.kit.state import State
-from zena.operate.slo.burn import RULES, Count, burn, status_of, statuses, wilson_lower
+from zena.operate.slo.burn import RULES, WINDOWS, Count, burn, status_of, statuses, wilson_lower
 from zena.operate.slo.objectives import BY_ID, OBJECTIVES
 from zena.operate.telemetry.flush import Flusher
 from zena.operate.telemetry.recorder import Recorder
 from zena.operate.telemetry.requests import Requests
-from zena.operate.telemetry.rollup import REQUESTS_KEPT, drop_old, make_partitions, roll_up
+from zena.operate.telemetry.rollup import REQUESTS_KEPT, count_objectives, drop_old, make_partitions, roll_up
 
 API, ERRORS, CACHE = BY_ID["api"], BY_ID["errors"], BY_ID["cache"]
 
@@ -98,4 +99,26 @@ async def test_objectives_are_counted_from_points_and_twice_is_once(state: State
     finally:
         await conn.execute("RESET ROLE")
         await make_partitions(conn)
+        await conn.close()
+
+
+async def test_windows_are_added_up_from_hours_as_from_minutes(urls: ClusterUrls) -> None:
+    dice, end = random.Random(3), datetime(2032, 5, 6, 7, 8, 9, tzinfo=UTC)  # noqa: S311 - tests
+    minutes = {end.replace(second=0) - timedelta(minutes=dice.randrange(32 * 1440)) for _ in range(4000)}
+    counts = {at: (total - dice.randint(0, total), total) for at in minutes for total in [dice.randint(1, 50)]}
+    rows = [(slo, at, good, total) for slo in ("api", "queue") for at, (good, total) in counts.items()]
+    conn = await asyncpg.connect(urls.ops)
+    try:
+        columns = ("slo", "minute", "good", "total")
+        await conn.copy_records_to_table("sli", schema_name="ops", columns=columns, records=rows)
+        await count_objectives(conn, end - timedelta(days=33), end)
+        for at in (end, end.replace(minute=0, second=0), end - timedelta(hours=3, minutes=59), end.replace(second=0)):
+            found = {status.objective.id: status.counts for status in await statuses(conn, at)}
+            for name, length in WINDOWS.items():
+                inside = [counts[minute] for minute in minutes if at - length < minute <= at]
+                wanted = Count(sum(good for good, _ in inside), sum(total for _, total in inside))
+                assert [found[slo].get(name, Count()) for slo in ("api", "queue")] == [wanted, wanted], (at, name)
+    finally:
+        await conn.execute("DELETE FROM ops.sli WHERE minute > '2032-01-01'")
+        await conn.execute("DELETE FROM ops.sli_hour WHERE hour > '2032-01-01'")
         await conn.close()

@@ -9,6 +9,7 @@ from zena.kit.db import Raw, dialled
 from zena.kit.logs import get_logger
 from zena.kit.queue import JobWork
 from zena.kit.registry import CronSpec, Registry
+from zena.operate.backup import records
 from zena.operate.backup.base import keeps_log, make_base
 from zena.operate.backup.making import create
 from zena.operate.backup.refusal import NothingThere, Refused
@@ -76,15 +77,24 @@ async def back_up_server(work: JobWork) -> None:
 
 
 async def keep_log(work: JobWork) -> None:
-    """Seal what the server lays down, for one minute."""
+    """Note what lies in the directory of backups; where the log is kept, seal for a minute what is laid down of it."""
     settings = work.state.settings
     if not keeps_log(settings):
+        await note_backups(work)
         return
     ring = load_backup_keys(settings, make=True)
     for _ in range(60 // _SEAL_EVERY):
         with suppress(Refused):  # another worker does it
             await asyncio.to_thread(seal, settings, ring)
+        await note_backups(work)
         await asyncio.sleep(_SEAL_EVERY)
+
+
+async def note_backups(work: JobWork) -> None:
+    if work.state.settings.secret_url(Role.OPS) is None:
+        return  # the backup itself fails then, and is held
+    async with operations(work) as conn:
+        await records.note(conn, work.state.settings)
 
 
 def register(registry: Registry) -> None:

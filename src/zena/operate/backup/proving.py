@@ -4,9 +4,11 @@ import asyncio
 from pathlib import Path
 from typing import Final
 
+from zena.kit.exits import Exit
 from zena.operate.backup import archive, shelf
 from zena.operate.backup.archive import FORMAT, Manifest
 from zena.operate.backup.database import fill, fresh
+from zena.operate.backup.records import note_proof
 from zena.operate.backup.refusal import Refused
 from zena.settings import KeyRing, Settings, load_backup_keys
 
@@ -18,12 +20,19 @@ async def verify(settings: Settings, path: Path, *, head: str | None) -> Manifes
     """Read an archive whole, restore it into a database of its own, compare, and drop that database.
 
     Refused with the reason when the archive is not ours, damaged, empty, of a newer release than revision `head`, or
-    does not come back as it was.
+    does not come back as it was. Either way it is noted for the console.
     """
     ring = load_backup_keys(settings, make=False)
-    with shelf.at_work(settings.backups_path) as draft:
-        check_fit(path, archive.manifest_of(path, ring), head)
-        return await prove(settings, ring, path, draft)
+    try:
+        with shelf.at_work(settings.backups_path) as draft:
+            check_fit(path, archive.manifest_of(path, ring), head)
+            manifest = await prove(settings, ring, path, draft)
+    except Refused as refused:
+        if refused.code == Exit.DATA:
+            await note_proof(settings, path, refused)
+        raise
+    await note_proof(settings, path, None)
+    return manifest
 
 
 async def prove(settings: Settings, ring: KeyRing, path: Path, draft: Path) -> Manifest:

@@ -16,7 +16,7 @@ from zena.operate.backup import archive, shelf
 from zena.operate.backup.archive import FILES, Manifest, Part, part_of
 from zena.operate.backup.database import beside, drop, fill, fresh, named, swap
 from zena.operate.backup.proving import check_fit
-from zena.operate.backup.records import record
+from zena.operate.backup.records import PUT_BACK, TAKEN_BACK, record, record_change
 from zena.operate.backup.refusal import Refused
 from zena.settings import Role, Settings, add_keys, load_backup_keys
 
@@ -64,7 +64,7 @@ async def restore(settings: Settings, path: Path, at: datetime, *, head: str, up
             await swap(settings, new=NEW, former=former)
         for name in older:
             await drop(settings, name)
-    await record(settings, "backup put back", path.name, manifest)
+    await record(settings, PUT_BACK, path.name, manifest)
     return Restored(manifest, former if former in await named(settings, FORMER) else None, files)
 
 
@@ -78,6 +78,7 @@ async def undo(settings: Settings, at: datetime, *, head: str, upgrade: Upgrade)
         await check_posture(beside(settings, former[-1]).dsn(), head=head)
         name = _former(at)
         await swap(settings, new=former[-1], former=name)
+    await record_change(settings, TAKEN_BACK, {"archive": None, "database": former[-1], "kept_as": name})
     return name
 
 

@@ -6,14 +6,17 @@ import os
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+from zena.kit import changes
+from zena.kit.db import dialled
 from zena.kit.embedded.account import server_account
 from zena.kit.embedded.place import choose, lock
 from zena.kit.embedded.running import passwords_path, write_private
 from zena.operate.backup import archive, shelf, wal
 from zena.operate.backup.proving import check_release
 from zena.operate.backup.raising import Copy, raised
+from zena.operate.backup.records import REWOUND
 from zena.operate.backup.refusal import Refused
 from zena.operate.backup.restoring import let_nothing_pass
 from zena.settings import Settings, add_keys, load_backup_keys
@@ -33,7 +36,7 @@ def rewind(settings: Settings, at: datetime, *, to: datetime | None, head: str) 
         check_release(path, archive.manifest_of(path, ring), head)
         manifest = archive.unpack(path, ring, draft, files=False)
         with raised(settings, ring, draft, manifest, until=to) as copy:
-            asyncio.run(_check(copy, manifest))
+            asyncio.run(_check(copy, manifest, {"archive": path.name, "moment": to or "the end of the log"}))
             copy.server.stop()
             add_keys(settings, (draft / archive.KEYS).read_text(encoding="ascii"))
             passwords = passwords_path(settings.data_dir, wal.MAJOR)
@@ -47,9 +50,11 @@ def rewind(settings: Settings, at: datetime, *, to: datetime | None, head: str) 
     return former
 
 
-async def _check(copy: Copy, manifest: archive.Manifest) -> None:
+async def _check(copy: Copy, manifest: archive.Manifest, told: dict[str, Any]) -> None:
     await copy.check(manifest)
     await let_nothing_pass(copy.urls.ops)
+    async with dialled(copy.urls.ops, "zena-backup") as conn:
+        await changes.record(conn, "backup", REWOUND, after=told)
 
 
 def _newest(settings: Settings, moment: datetime) -> Path:

@@ -1,14 +1,18 @@
 """The server's log between base backups: laid down by the server within 30 s, sealed by a worker within 20 more."""
 
+import os
 import re
 import shutil
 import zlib
 from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, Final
 
 from zena.kit.embedded.account import server_account
 from zena.kit.embedded.place import choose
+from zena.kit.embedded.running import read_state
 from zena.operate.backup import shelf
 from zena.operate.backup.sealed import SealedReader, SealedWriter
 from zena.settings import KeyRing, Settings
@@ -18,6 +22,16 @@ _SUFFIX: Final = ".zwl"
 _BLOCK: Final = 64 * 1024
 #: Pieces of the log, and the notes between them; the first eight digits are the timeline.
 _PIECE: Final = re.compile(r"[0-9A-F]{24}")
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What is kept of the log: up to when, in how many sealed pieces and bytes; `waiting` are not sealed yet."""
+
+    until: datetime | None
+    pieces: int
+    bytes: int
+    waiting: int
 
 
 def sealed_folder(settings: Settings) -> Path:
@@ -32,6 +46,7 @@ def spool(settings: Settings) -> Path:
 def seal(settings: Settings, ring: KeyRing) -> int:
     """Seal what the server has laid down since, and return how many files; Refused while another does."""
     folder, count = sealed_folder(settings), 0
+    settings.backups_path.mkdir(mode=0o700, parents=True, exist_ok=True)
     with shelf.at_work(folder) as draft:
         for piece in sorted(_pieces(spool(settings))):
             writer = SealedWriter(draft / piece.name, ring.current)
@@ -41,6 +56,8 @@ def seal(settings: Settings, ring: KeyRing) -> int:
                     writer.write(packer.compress(block))
             writer.write(packer.flush())
             writer.close()
+            laid = piece.stat().st_mtime  # what happened before is in this piece or an earlier one
+            os.utime(draft / piece.name, (laid, laid))
             shelf.settle(draft / piece.name, folder / f"{piece.name}{_SUFFIX}")
             piece.unlink()
             count += 1
@@ -57,6 +74,15 @@ def unseal(settings: Settings, ring: KeyRing, into: Path, *, since: str) -> None
     for path in sealed_folder(settings).glob(f"*{_SUFFIX}"):
         if _is_since(path.name.removesuffix(_SUFFIX), since):
             _open(path, ring, into / path.name.removesuffix(_SUFFIX))
+
+
+def kept(settings: Settings) -> Kept:
+    """Return what is kept of the log in the directory of backups, nothing where none is."""
+    seen = [path.stat() for path in sealed_folder(settings).glob(f"*{_SUFFIX}") if _PIECE.match(path.name)]
+    until = datetime.fromtimestamp(max(one.st_mtime for one in seen), UTC) if seen else None
+    embedded = read_state(settings.data_dir) is not None
+    waiting = sum(bool(_PIECE.fullmatch(path.name)) for path in _pieces(spool(settings))) if embedded else 0
+    return Kept(until, len(seen), sum(one.st_size for one in seen), waiting)
 
 
 def forget(settings: Settings, *, before: str) -> int:

@@ -60,10 +60,10 @@ def stats(minutes: Annotated[int, typer.Option(min=1, max=60, help="How far to l
 
     Example: zena cache stats --minutes 60
     """
-    from zena.operate.metrics.report import cache_figures
+    from zena.operate.metrics.report import report
 
     now, window = SystemClock().now(), timedelta(minutes=minutes)
-    found = ask_as(Role.OPS_READ, lambda conn: cache_figures(conn, now, window))
+    found = ask_as(Role.OPS_READ, lambda conn: report(conn, now, window, ["cache"]))["cache"]
     low = [one["family"] for one in found["families"] if one["lookups"] >= _ENOUGH and one["hit_rate"] < _GOOD]
     lines = [f"{'family':<14}{'look-ups':>9}{'hits':>7}  why not"]
     for one in found["families"]:

@@ -13,9 +13,6 @@ from zena.settings import Role
 if TYPE_CHECKING:
     from zena.kit.db import Raw
 
-#: A backup is made each night; one that is older than this was missed.
-_LATE = 26 * 3600
-
 app = typer.Typer(invoke_without_command=True, add_completion=False)
 
 
@@ -27,12 +24,14 @@ def status(minutes: Annotated[int, typer.Option(min=1, max=60, help="How far to 
     """
     now = SystemClock().now()
     found = ask_as(Role.OPS, lambda conn: _read(conn, now, timedelta(minutes=minutes)))
-    found["backup"] = _backup(now)
+    found["backup"] = _backup(now, found["backup"])
     found["logs"] = _logs(now)
     say(found, "\n".join(_lines(found)))
 
 
 async def _read(conn: "Raw", now: datetime, window: timedelta) -> dict[str, Any]:
+    from zena.operate.backup.records import noted
+    from zena.operate.backup.standing import slots
     from zena.operate.incidents.listing import listed
     from zena.operate.integrity.store import last
     from zena.operate.metrics.report import report
@@ -58,18 +57,27 @@ async def _read(conn: "Raw", now: datetime, window: timedelta) -> dict[str, Any]
         "unwatched": await silent(conn, SYMPTOMS, now, settings().pace),
         "integrity": await last(conn),
         "log": dict(log) if log else None,
+        "slots": await slots(conn),
+        "backup": await noted(conn),
     }
 
 
-def _backup(now: datetime) -> dict[str, Any] | None:
-    """Return the newest backup that was restored for proof, or None."""
-    from zena.operate.backup.shelf import kept
+def _backup(now: datetime, noted: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the newest backup that was restored for proof and is known of no fault, or None.
 
-    there = kept(settings().backups_path)
-    if not there:
+    What lies in the directory counts; where it cannot be seen from here, what a worker saw in it.
+    """
+    from zena.operate.backup.shelf import kept
+    from zena.operate.backup.standing import PROMISE
+
+    there = {one.path.name: (one.at, one.size) for one in kept(settings().backups_path)} or noted["proved"]
+    good = {name: facts for name, facts in there.items() if name not in noted["faults"]}
+    if not good:
         return None
-    age = round((now - there[0].at).total_seconds())
-    return {"archive": there[0].path.name, "age_seconds": age, "bytes": there[0].size, "kept": len(there)}
+    name, (at, size) = max(good.items(), key=lambda one: one[1])
+    age, faults = now - at, len(there) - len(good)
+    told = {"archive": name, "age_seconds": round(age.total_seconds()), "late": age > PROMISE, "bytes": size}
+    return told | {"kept": len(good), "faults": faults}
 
 
 def _logs(now: datetime) -> dict[str, Any] | None:
@@ -104,6 +112,7 @@ def _lines(found: dict[str, Any]) -> list[str]:
         f"backup     {_backup_line(found['backup'])}",
         f"logs       {_logs_line(found['logs'], found['processes'])}",
         *([f"log        {_log_line(found['log'])}"] if found["log"] else []),
+        *(f"log        {_slot_line(one)}" for one in found["slots"]),
         *(f"slo        {one['id']}: {one['state']}" for one in found["slo"] if one["state"] not in {"ok", "no_data"}),
     ]
 
@@ -138,9 +147,10 @@ def _whole(last: dict[str, Any] | None) -> str:
 def _backup_line(backup: dict[str, Any] | None) -> str:
     if backup is None:
         return "NONE: `zena backup create` makes one"
-    late = "LATE, " if backup["age_seconds"] > _LATE else ""
+    late = "LATE, " if backup["late"] else ""
     age, size = f"{backup['age_seconds'] / 3600:.1f} h old", f"{backup['bytes'] / 1e6:.1f} MB"
-    return f"{late}{age}, restored for proof, {size}, {backup['kept']} kept"
+    faults = f"; {backup['faults']} DAMAGED: `zena backup list`" if backup["faults"] else ""
+    return f"{late}{age}, restored for proof, {size}, {backup['kept']} kept{faults}"
 
 
 def _logs_line(logs: dict[str, Any] | None, processes: list[dict[str, Any]]) -> str:
@@ -161,6 +171,13 @@ def _logs_line(logs: dict[str, Any] | None, processes: list[dict[str, Any]]) -> 
 def _log_line(log: dict[str, Any]) -> str:
     age = "nothing kept yet" if log["age"] is None else f"kept up to {log['age']:.0f} s ago"
     return f"FAILING, {age}: see the server's own log" if log["failing"] else age
+
+
+def _slot_line(one: dict[str, Any]) -> str:
+    if one["state"] == "lost":
+        return f"{one['name']} LOST: it was away for too long, make the slot and a copy of the server anew"
+    behind = "nothing fetched yet" if one["behind_bytes"] is None else f"{one['behind_bytes'] / 1e6:.1f} MB behind"
+    return f"{one['name']} {'fetches' if one['active'] else 'AWAY'}, {behind}"
 
 
 def _process(one: dict[str, Any]) -> str:

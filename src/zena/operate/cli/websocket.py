@@ -45,17 +45,16 @@ def status(minutes: Annotated[int, typer.Option(min=1, max=60, help="How far bac
 
 
 async def _read(conn: "Raw", settings: "Settings", now: "datetime", window: timedelta) -> dict[str, Any]:
-    from zena.operate.metrics.report import live_figures
-    from zena.operate.realtime.processes import live
+    from zena.operate.metrics.report import report
 
-    found = await live(conn)
+    found: dict[str, Any] = (await report(conn, now, window, ["realtime"]))["realtime"]
     slugs = {row["id"]: row["slug"] for row in await conn.fetch(_SLUGS, [one["tenant"] for one in found["firms"]])}
     for firm in found["firms"]:
         firm["slug"] = slugs.get(firm["tenant"])
     alone = [one for one in found["processes"] if one["role"] == "websocket" and one["alive"]]
     if settings.websocket_processes and not alone:
         found["findings"].append(f"none of the {settings.websocket_processes} ZENA_WEBSOCKET_PROCESSES is alive")
-    return found | await live_figures(conn, now, window)
+    return found
 
 
 def _lines(found: dict[str, Any], minutes: int) -> list[str]:

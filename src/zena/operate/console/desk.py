@@ -36,6 +36,7 @@ _NAV: Final = (
     NavItem(N_("Live connections"), "/ops/realtime", "bell", N_("Load")),
     NavItem(N_("Firms"), "/ops/tenants", "building", N_("Installation"), phone=True),
     NavItem(N_("Log"), "/ops/logs", "list", N_("Installation")),
+    NavItem(N_("Backups"), "/ops/backups", "box", N_("Installation")),
     NavItem(N_("Changes"), "/ops/changes", "history", N_("Installation")),
     NavItem(N_("Settings"), "/ops/settings", "gear", N_("Installation")),
 )
@@ -57,10 +58,12 @@ async def answer(
     return _draw(request, session, template, **context)
 
 
-async def last_hour(request: AnyRequest, conn: Raw) -> dict[str, Any]:
-    """Return the report of the last hour, as /api/v1/metrics gives it."""
+async def last_hour(request: AnyRequest, conn: Raw, *parts: str) -> dict[str, Any]:
+    """Return parts of the report of the last hour, as /api/v1/metrics gives them."""
     now = state_of(request).clock.now()
-    found: dict[str, Any] = await memo_of(request).get("report", now, REPORT_AGE, lambda: report(conn, now, WINDOW))
+    found: dict[str, Any] = await memo_of(request).get(
+        f"report:{parts}", now, REPORT_AGE, lambda: report(conn, now, WINDOW, parts)
+    )
     return found
 
 

@@ -44,7 +44,7 @@ async def requests(
             return await slowest(conn, now - _BACK, route=wanted or None, kept_for=reason or None, limit=_MOST)
 
         kept = await look() if wanted else await memo_of(request).get(f"requests:{reason}", now, REPORT_AGE, look)
-        found = await last_hour(request, conn)
+        found = await last_hour(request, conn, "http")
         return {"kept": kept, "route": route, "reason": reason, "routes": found["http"]["routes"][:_MOST]}
 
     return await answer(request, session, identity, "ops/requests.html", read)
@@ -68,19 +68,19 @@ async def one_request(
 @get("/ops/queries", opt=operator())
 async def queries(request: AnyRequest, session: AsyncSession, identity: Identity) -> Response[str]:
     """The statements that took most of the database's time in the last hour."""
-    return await _of_the_hour(request, session, identity, "ops/queries.html")
+    return await _of_the_hour(request, session, identity, "ops/queries.html", "database")
 
 
 @get("/ops/cache", opt=operator())
 async def cache(request: AnyRequest, session: AsyncSession, identity: Identity) -> Response[str]:
     """How often each family of figures was answered from the cache, and why not."""
-    return await _of_the_hour(request, session, identity, "ops/cache.html")
+    return await _of_the_hour(request, session, identity, "ops/cache.html", "cache")
 
 
 @get("/ops/realtime", opt=operator())
 async def realtime(request: AnyRequest, session: AsyncSession, identity: Identity) -> Response[str]:
     """Live connections: who takes them, how soon listeners are told, how connections ended."""
-    return await _of_the_hour(request, session, identity, "ops/realtime.html")
+    return await _of_the_hour(request, session, identity, "ops/realtime.html", "realtime")
 
 
 @get("/ops/queue", opt=operator())
@@ -88,14 +88,16 @@ async def queue(request: AnyRequest, session: AsyncSession, identity: Identity) 
     """What waits, runs and is held. Messages of failures are left out: they may quote what a firm wrote."""
 
     async def read(conn: Raw) -> dict[str, Any]:
-        return {"report": await last_hour(request, conn), "held": await failures(conn, limit=_HELD)}
+        return {"report": await last_hour(request, conn, "queue"), "held": await failures(conn, limit=_HELD)}
 
     return await answer(request, session, identity, "ops/queue.html", read)
 
 
-async def _of_the_hour(request: AnyRequest, session: AsyncSession, identity: Identity, template: str) -> Response[str]:
+async def _of_the_hour(
+    request: AnyRequest, session: AsyncSession, identity: Identity, template: str, part: str
+) -> Response[str]:
     async def read(conn: Raw) -> dict[str, Any]:
-        return {"report": await last_hour(request, conn)}
+        return {"report": await last_hour(request, conn, part)}
 
     return await answer(request, session, identity, template, read)
 

@@ -13,14 +13,14 @@ from zena.kit.html import AnyRequest
 from zena.kit.i18n import N_
 from zena.kit.scope import Identity
 from zena.kit.state import state_of
+from zena.operate.backup.standing import newest_proved
 from zena.operate.changes import listed
 from zena.operate.console.charts import line, marks
-from zena.operate.console.desk import answer, last_hour, memo_of
+from zena.operate.console.desk import REPORT_AGE, answer, last_hour, memo_of
 from zena.operate.metrics.over_time import SPANS, Moment, Span, over_time
-from zena.operate.metrics.report import HTTP
+from zena.operate.telemetry.rollup import TOGETHER, USERS
 
-#: What users do: the installation's questions about itself are left out.
-_USERS: Final = tuple(metric for metric in HTTP if metric != "http.own")
+_PARTS: Final = ("http", "statements", "cache", "queue", "realtime", "processes", "slo")
 #: How long a chart is kept: the longer the look back, the less a minute changes it.
 _AGE: Final = {"1h": timedelta(seconds=9), "24h": timedelta(minutes=1), "30d": timedelta(minutes=10)}
 #: A successor may start so long before its predecessor has written for the last time.
@@ -46,12 +46,15 @@ async def overview(
 
     async def read(conn: Raw) -> dict[str, Any]:
         now, shown = state_of(request).clock.now(), SPANS[span]
-        found = await last_hour(request, conn)
+        merged = USERS if shown.resolution is None else [TOGETHER]
+        found = await last_hour(request, conn, *_PARTS)
         moments: list[Moment] = await memo_of(request).get(
-            f"charts:{span}", now, _AGE[span], lambda: over_time(conn, _USERS, shown, now)
+            f"charts:{span}", now, _AGE[span], lambda: over_time(conn, merged, shown, now)
         )
+        backup = await memo_of(request).get("backup", now, REPORT_AGE, lambda: newest_proved(conn, now))
         return {
             "report": found,
+            "backup": backup,
             "titles": TITLES,
             "processes": fates(found["processes"]),
             **drawn(moments, shown, await listed(conn, moments[0].at)),

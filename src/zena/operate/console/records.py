@@ -1,4 +1,4 @@
-"""What the installation holds and how it came to be so: firms in numbers, changes, settings."""
+"""What the installation holds and how it came to be so: firms in numbers, backups, changes, settings."""
 
 from datetime import timedelta
 from typing import Annotated, Any, Final
@@ -13,6 +13,7 @@ from zena.kit.db import Raw
 from zena.kit.html import AnyRequest
 from zena.kit.scope import Identity
 from zena.kit.state import state_of
+from zena.operate.backup.standing import standing
 from zena.operate.changes import listed
 from zena.operate.console.desk import REPORT_AGE, answer, memo_of
 from zena.operate.metrics.firms import MOST, firms
@@ -39,6 +40,17 @@ async def tenants(
     return await answer(request, session, identity, "ops/tenants.html", read)
 
 
+@get("/ops/backups", opt=operator())
+async def backups(request: AnyRequest, session: AsyncSession, identity: Identity) -> Response[str]:
+    """What can be gone back to, how it was proved, what would be lost now."""
+
+    async def read(conn: Raw) -> dict[str, Any]:
+        now = state_of(request).clock.now()
+        return {"report": await memo_of(request).get("backups", now, REPORT_AGE, lambda: standing(conn, now))}
+
+    return await answer(request, session, identity, "ops/backups.html", read)
+
+
 @get("/ops/changes", opt=operator())
 async def what_changed(request: AnyRequest, session: AsyncSession, identity: Identity) -> Response[str]:
     """Deploys, migrations, settings and remedies, the latest first."""
@@ -59,4 +71,4 @@ async def settings(request: AnyRequest, session: AsyncSession, identity: Identit
     return await answer(request, session, identity, "ops/settings.html", read)
 
 
-ROUTES = [tenants, what_changed, settings]
+ROUTES = [tenants, backups, what_changed, settings]

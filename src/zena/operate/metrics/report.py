@@ -1,6 +1,7 @@
 """The answer of `/api/v1/metrics`: rates, errors and quantiles of a window, for people and for scripts."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -13,20 +14,11 @@ from zena.operate.slo.burn import as_json, freshness, statuses
 from zena.operate.telemetry.limits import slow_after
 
 HTTP: Final = ("http.dashboard", "http.api", "http.page", "http.heavy", "http.anonymous", "http.own")
-_LIVE: Final = ("ws.delivery", "ws.close", "ws.refused")
-_ALL: Final = (
-    *HTTP,
-    "query",
-    "cache",
-    "cache.miss",
-    "job",
-    "job.wait",
-    "pool.wait",
-    "loop.lag",
-    *_LIVE,
-    "sign_in",
-)
 _SLOWEST: Final = 20
+_STATEMENTS: Final = """
+SELECT coalesce(sum(p.n), 0)::bigint FROM ops.point p JOIN ops.series s ON s.id = p.series_id
+ WHERE p.minute >= $1 AND p.minute < $2 AND s.metric = 'query'
+"""
 _PROCESSES: Final = """
 SELECT role, host, pid, release, started_at, seen_at, now() - seen_at < interval '35 seconds' AS alive,
        coalesce((facts ->> 'dropped_lines')::bigint, 0) AS dropped_lines, facts ->> 'log_trouble' AS log_trouble
@@ -34,43 +26,37 @@ SELECT role, host, pid, release, started_at, seen_at, now() - seen_at < interval
 """
 
 
-async def report(conn: Raw, now: datetime, window: timedelta) -> dict[str, Any]:
-    """Return everything measured in the window that ends now, the minute that is not over included."""
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What a part is told from: the series of the window by metric, and whatever else it reads."""
+
+    conn: Raw
+    now: datetime
+    since: datetime
+    until: datetime
+    seconds: float
+    found: dict[str, list[Measured]] = field(default_factory=dict)
+
+    def figures(self, one: Measured) -> dict[str, Any]:
+        return _figures(one, self.seconds)
+
+
+async def report(conn: Raw, now: datetime, window: timedelta, parts: Collection[str] | None = None) -> dict[str, Any]:
+    """Return what was measured in the window that ends now, the minute that is not over included.
+
+    `parts` are names of PARTS, None for all that are told to everybody: reading and merging series is what takes time.
+    """
+    wanted = PARTS if parts is None else parts
     since, until = _window(now, window)
-    found: dict[str, list[Measured]] = {}
-    for series in await read_series(conn, _ALL, since, until):
-        found.setdefault(series.metric, []).append(series)
-    seconds = (min(now, until) - since).total_seconds()
+    seen = _Seen(conn, now, since, until, (min(now, until) - since).total_seconds())
+    metrics = [metric for part in wanted for metric in _PARTS[part][0]]
+    for series in await read_series(conn, metrics, since, until):
+        seen.found.setdefault(series.metric, []).append(series)
     return {
         "at": now,
-        "window": {"since": since, "until": min(now, until), "seconds": round(seconds, 1)},
-        "http": _http(found, seconds),
-        "database": await _database(conn, found, seconds),
-        "cache": _cache(found),
-        "queue": await _queue(conn, found, seconds),
-        "realtime": _realtime(found, seconds) | await live(conn),
-        "processes": [dict(row) for row in await conn.fetch(_PROCESSES)],
-        "loop_lag": {one.label: _figures(one, seconds) for one in found.get("loop.lag", [])},
-        "slo": [as_json(status) for status in await statuses(conn, now)],
-        "slo_age_seconds": await freshness(conn, now),
+        "window": {"since": since, "until": min(now, until), "seconds": round(seen.seconds, 1)},
+        **{part: await _PARTS[part][1](seen) for part in wanted},
     }
-
-
-async def cache_figures(conn: Raw, now: datetime, window: timedelta) -> dict[str, Any]:
-    """Return look-ups, hits and reasons of misses by family in the window that ends now, over all processes."""
-    found: dict[str, list[Measured]] = {}
-    for series in await read_series(conn, ("cache", "cache.miss"), *_window(now, window)):
-        found.setdefault(series.metric, []).append(series)
-    return _cache(found)
-
-
-async def live_figures(conn: Raw, now: datetime, window: timedelta) -> dict[str, Any]:
-    """Return delivery, closes and refusals of live connections in the window that ends now, over all processes."""
-    since, until = _window(now, window)
-    found: dict[str, list[Measured]] = {}
-    for series in await read_series(conn, _LIVE, since, until):
-        found.setdefault(series.metric, []).append(series)
-    return _realtime(found, (min(now, until) - since).total_seconds())
 
 
 def _window(now: datetime, window: timedelta) -> tuple[datetime, datetime]:
@@ -80,74 +66,101 @@ def _window(now: datetime, window: timedelta) -> tuple[datetime, datetime]:
     return since.replace(second=0, microsecond=0), until
 
 
-def _http(found: dict[str, list[Measured]], seconds: float) -> dict[str, Any]:
+async def _http(seen: _Seen) -> dict[str, Any]:
     """Total over what users do; `own` (health, metrics, files) is listed, not counted."""
+    found = seen.found
     counted = [one for metric in HTTP if metric != "http.own" for one in found.get(metric, [])]
     families = {
-        metric.removeprefix("http."): _figures(together(found[metric]), seconds) for metric in HTTP if metric in found
+        metric.removeprefix("http."): seen.figures(together(found[metric])) for metric in HTTP if metric in found
     }
     routes = [
-        {"route": one.label, "family": family, "slow_after_ms": slow_after(family), **_figures(one, seconds)}
+        {"route": one.label, "family": family, "slow_after_ms": slow_after(family), **seen.figures(one)}
         for metric in HTTP
         for family in [metric.removeprefix("http.")]
         for one in found.get(metric, [])
     ]
-    return {**_figures(together(counted), seconds), "families": families, "routes": _busiest(routes)}
+    return {**seen.figures(together(counted)), "families": families, "routes": _busiest(routes)}
 
 
-async def _database(conn: Raw, found: dict[str, list[Measured]], seconds: float) -> dict[str, Any]:
-    queries = found.get("query", [])
+async def _statements(seen: _Seen) -> int:
+    """Return how many were sent, without looking at each kind."""
+    sent: int = await seen.conn.fetchval(_STATEMENTS, seen.since, seen.until)
+    return sent
+
+
+async def _database(seen: _Seen) -> dict[str, Any]:
+    queries = seen.found.get("query", [])
     slowest = sorted(queries, key=lambda one: -one.total)[:_SLOWEST]
-    texts = await known(conn, [one.label for one in slowest])
+    texts = await known(seen.conn, [one.label for one in slowest])
     unknown = {"text": None, "caller": None}
     costly = [
         {
             "fingerprint": one.label,
             **texts.get(one.label, unknown),
             "total_ms": _round(one.total),
-            **_figures(one, seconds),
+            **seen.figures(one),
         }
         for one in slowest
     ]
-    waits = _figures(together(found.get("pool.wait", [])), seconds)
-    return {**_figures(together(queries), seconds), "pool_wait": waits, "costliest": costly}
+    waits = seen.figures(together(seen.found.get("pool.wait", [])))
+    return {**seen.figures(together(queries)), "pool_wait": waits, "costliest": costly}
 
 
-def _cache(found: dict[str, list[Measured]]) -> dict[str, Any]:
+async def _cache(seen: _Seen) -> dict[str, Any]:
     reasons: dict[str, dict[str, int]] = {}
-    for miss in found.get("cache.miss", []):
+    for miss in seen.found.get("cache.miss", []):
         family, _, reason = miss.label.rpartition(":")
         reasons.setdefault(family, {})[reason] = miss.n
     families = [
-        _hits(one) | {"family": one.label, "misses": reasons.get(one.label, {})} for one in found.get("cache", [])
+        _hits(one) | {"family": one.label, "misses": reasons.get(one.label, {})} for one in seen.found.get("cache", [])
     ]
-    return {**_hits(together(found.get("cache", []))), "families": families}
+    return {**_hits(together(seen.found.get("cache", []))), "families": families}
 
 
-def _realtime(found: dict[str, list[Measured]], seconds: float) -> dict[str, Any]:
+async def _realtime(seen: _Seen) -> dict[str, Any]:
     counted = {
-        name: {one.label: one.n for one in sorted(found.get(f"ws.{metric}", []), key=lambda one: (-one.n, one.label))}
+        name: {
+            one.label: one.n for one in sorted(seen.found.get(f"ws.{metric}", []), key=lambda one: (-one.n, one.label))
+        }
         for name, metric in (("closes", "close"), ("refused", "refused"))
     }
-    return {"delivery": _figures(together(found.get("ws.delivery", [])), seconds), **counted}
+    delivery = seen.figures(together(seen.found.get("ws.delivery", [])))
+    return {"delivery": delivery, **counted} | await live(seen.conn)
 
 
-async def _queue(conn: Raw, found: dict[str, list[Measured]], seconds: float) -> dict[str, Any]:
+async def _queue(seen: _Seen) -> dict[str, Any]:
+    found = seen.found
     waits = {one.label: one for one in found.get("job.wait", [])}
     jobs = [
         {
             "name": one.label,
-            **_figures(one, seconds),
-            "wait": _figures(waits[one.label], seconds) if one.label in waits else None,
+            **seen.figures(one),
+            "wait": seen.figures(waits[one.label]) if one.label in waits else None,
         }
         for one in found.get("job", [])
     ]
     return {
-        **_figures(together(found.get("job", [])), seconds),
-        "wait": _figures(together(waits.values()), seconds),
+        **seen.figures(together(found.get("job", []))),
+        "wait": seen.figures(together(waits.values())),
         "jobs": _busiest(jobs),
-        "waiting": await sizes(conn),
+        "waiting": await sizes(seen.conn),
     }
+
+
+async def _processes(seen: _Seen) -> list[dict[str, Any]]:
+    return [dict(row) for row in await seen.conn.fetch(_PROCESSES)]
+
+
+async def _loop_lag(seen: _Seen) -> dict[str, Any]:
+    return {one.label: seen.figures(one) for one in seen.found.get("loop.lag", [])}
+
+
+async def _slo(seen: _Seen) -> list[dict[str, Any]]:
+    return [as_json(status) for status in await statuses(seen.conn, seen.now)]
+
+
+async def _slo_age(seen: _Seen) -> float | None:
+    return await freshness(seen.conn, seen.now)
 
 
 def _figures(one: Measured, seconds: float) -> dict[str, Any]:
@@ -176,3 +189,19 @@ def _busiest(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _round(value: float | None) -> float | None:
     return None if value is None else round(value, 3)
+
+
+#: Each part: the metrics whose series it is told from, and how.
+_PARTS: Final[Mapping[str, tuple[tuple[str, ...], Callable[[_Seen], Awaitable[Any]]]]] = {
+    "http": (HTTP, _http),
+    "database": (("query", "pool.wait"), _database),
+    "cache": (("cache", "cache.miss"), _cache),
+    "queue": (("job", "job.wait"), _queue),
+    "realtime": (("ws.delivery", "ws.close", "ws.refused"), _realtime),
+    "processes": ((), _processes),
+    "loop_lag": (("loop.lag",), _loop_lag),
+    "slo": ((), _slo),
+    "slo_age_seconds": ((), _slo_age),
+    "statements": ((), _statements),
+}
+PARTS: Final = tuple(part for part in _PARTS if part != "statements")

@@ -1,6 +1,6 @@
 """How the queue stands: what waits and how long it will take, who works, when schedules ran."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -89,9 +89,9 @@ async def standing(conn: Raw, now: datetime, *, window: timedelta, slots: int) -
     return found | {"findings": list(_findings(found))}
 
 
-async def schedules(conn: Raw, now: datetime) -> list[dict[str, Any]]:
+async def schedules(conn: Raw, now: datetime, *, only: Collection[str] | None = None) -> list[dict[str, Any]]:
     """Return each schedule with its last and next time, how the last run ended, and whether a time was missed."""
-    rows = [dict(row) for row in await conn.fetch(_SCHEDULES)]
+    rows = [dict(row) for row in await conn.fetch(_SCHEDULES) if only is None or row["name"] in only]
     ended = {row["name"]: row["status"] for row in await conn.fetch(_ENDED, [row["name"] for row in rows])}
     for row in rows:
         due = slot_of(row["schedule"], now.astimezone(UTC))

@@ -36,12 +36,32 @@ LEAST_EVENTS: Final = 100
 #: A burn rate that would need more than half of all events to be bad can hardly ever be reached: it is lowered to that.
 MOST_BAD: Final = 0.5
 Z95: Final = 1.96  # two-sided 95%
+_IDS: Final = [objective.id for objective in OBJECTIVES]
 
+#: Minutes of the last hours and at the beginning of a window, whole hours between: a month of minutes is too much to
+#: add up each time. `cut` and `first` are the first whole hours within the last six and within the window. Lateral
+#: sums, as a planner who may join takes all minutes for it.
 _COUNTS: Final = """
-SELECT i.slo, w.name, sum(i.good)::bigint AS good, sum(i.total)::bigint AS total
-  FROM unnest($1::text[], $2::interval[]) AS w (name, length)
-  JOIN ops.sli i ON i.minute > $3::timestamptz - w.length AND i.minute <= $3
- GROUP BY i.slo, w.name
+WITH w AS (
+    SELECT o.slo, name, $3::timestamptz - length AS since,
+           date_bin('1 hour', $3::timestamptz - interval '6 hours', 'epoch') + interval '1 hour' AS cut,
+           date_bin('1 hour', $3::timestamptz - length, 'epoch') + interval '1 hour' AS first
+      FROM unnest($1::text[], $2::interval[]) AS u (name, length), unnest($4::text[]) AS o (slo)
+)
+SELECT w.slo, name, sum(good)::bigint AS good, sum(total)::bigint AS total FROM w, LATERAL (
+    SELECT sum(good) AS good, sum(total) AS total FROM ops.sli i
+     WHERE i.slo = w.slo AND i.minute >= cut AND i.minute > since AND i.minute <= $3
+    UNION ALL
+    SELECT sum(good), sum(total) FROM ops.sli i
+     WHERE i.slo = w.slo AND i.minute > since AND i.minute < least(first, cut)
+    UNION ALL
+    SELECT sum(good), sum(total) FROM ops.sli_hour h WHERE h.slo = w.slo AND h.hour >= first AND h.hour < cut
+) AS parts
+ WHERE total IS NOT NULL GROUP BY w.slo, name
+"""
+_NEWEST: Final = """
+SELECT max(newest) FROM unnest($1::text[]) AS o (slo),
+       LATERAL (SELECT max(minute) AS newest FROM ops.sli WHERE sli.slo = o.slo) AS one
 """
 
 
@@ -82,7 +102,7 @@ class Status:
 
 async def statuses(conn: Raw, now: datetime) -> list[Status]:
     """Return every objective's status at `now`, from one query."""
-    rows = await conn.fetch(_COUNTS, list(WINDOWS), list(WINDOWS.values()), now)
+    rows = await conn.fetch(_COUNTS, list(WINDOWS), list(WINDOWS.values()), now, _IDS)
     found: dict[str, dict[str, Count]] = {}
     for row in rows:
         found.setdefault(row["slo"], {})[row["name"]] = Count(row["good"], row["total"])
@@ -91,7 +111,7 @@ async def statuses(conn: Raw, now: datetime) -> list[Status]:
 
 async def freshness(conn: Raw, now: datetime) -> float | None:
     """Return how old the newest counts are, seconds; None if there are none."""
-    newest = await conn.fetchval("SELECT max(minute) FROM ops.sli")
+    newest = await conn.fetchval(_NEWEST, _IDS)
     return (now - newest).total_seconds() if newest else None
 
 

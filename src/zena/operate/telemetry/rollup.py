@@ -14,6 +14,7 @@ REQUESTS_KEPT: Final = timedelta(days=8)
 ROLLUPS_KEPT: Final = {5: timedelta(days=35), 60: timedelta(days=400)}
 SLI_KEPT: Final = timedelta(days=35)
 AHEAD: Final = 14
+FIVE, HOUR = timedelta(minutes=5), timedelta(hours=1)
 
 _MERGE: Final = """
 WITH p AS (SELECT date_bin($2::interval, {at}, 'epoch') AS bucket, series_id, n, bad, slow, total, peak, bins, counts
@@ -32,6 +33,16 @@ _FIVE: Final = _MERGE.format(at="minute", source="ops.point")
 _HOUR: Final = _MERGE.format(at="bucket", source="ops.rollup WHERE resolution = 5 AND true").replace(
     "AND true WHERE", "AND"
 )
+#: What people ask: the installation's questions about itself are left out. Merged into one series, for the charts.
+USERS: Final = ("http.dashboard", "http.api", "http.page", "http.heavy", "http.anonymous")
+TOGETHER: Final = "http.users"
+_SERIES: Final = "INSERT INTO ops.series (metric, label) VALUES ($1, 'all') ON CONFLICT DO NOTHING"
+_USERS: Final = _MERGE.format(
+    at="bucket",
+    source="""(SELECT (SELECT id FROM ops.series WHERE metric = $5 AND label = 'all') AS series_id, bucket,
+                     n, bad, slow, total, peak, bins, counts FROM ops.rollup
+               WHERE resolution = $1 AND series_id IN (SELECT id FROM ops.series WHERE metric = ANY($6))) AS r""",
+)
 _SLI: Final = """
 INSERT INTO ops.sli (slo, minute, good, total)
 SELECT o.slo, p.minute,
@@ -43,21 +54,36 @@ SELECT o.slo, p.minute,
  GROUP BY o.slo, p.minute
 ON CONFLICT (slo, minute) DO UPDATE SET good = excluded.good, total = excluded.total
 """
+#: Whole hours, from the first one touched.
+_SLI_HOUR: Final = """
+INSERT INTO ops.sli_hour (slo, hour, good, total)
+SELECT slo, date_bin('1 hour', minute, 'epoch'), sum(good), sum(total) FROM ops.sli
+ WHERE slo = ANY($1) AND minute >= $2 AND minute < $3::timestamptz + interval '1 hour' GROUP BY 1, 2
+ON CONFLICT (slo, hour) DO UPDATE SET good = excluded.good, total = excluded.total
+"""
 
 
 async def roll_up(conn: Raw, now: datetime) -> None:
     """Merge what is new since a little while ago. Doing it twice gives the same."""
     since = now - LATE - timedelta(minutes=5)
     await count_objectives(conn, since, now)
-    five, hour = timedelta(minutes=5), timedelta(hours=1)
-    await conn.execute(_FIVE, 5, five, _floor(since, five), now)
-    await conn.execute(_HOUR, 60, hour, _floor(since, hour), now)
+    await conn.execute(_FIVE, 5, FIVE, _floor(since, FIVE), now)
+    await conn.execute(_HOUR, 60, HOUR, _floor(since, HOUR), now)
+    await merge_users(conn, since, now)
+
+
+async def merge_users(conn: Raw, since: datetime, until: datetime) -> None:
+    """Merge what people asked, in the rollups from `since` on, into the one series of the charts."""
+    await conn.execute(_SERIES, TOGETHER)
+    for resolution, step in ((5, FIVE), (60, HOUR)):
+        await conn.execute(_USERS, resolution, step, _floor(since, step), until, TOGETHER, USERS)
 
 
 async def count_objectives(conn: Raw, since: datetime, until: datetime) -> None:
     """Count good and total events of each objective in the whole minutes from `since` on."""
     wanted = [(o.id, metric, o.bad_counts, o.slow_counts) for o in OBJECTIVES for metric in o.families]
     await conn.execute(_SLI, *map(list, zip(*wanted, strict=True)), _floor(since, timedelta(minutes=1)), until)
+    await conn.execute(_SLI_HOUR, [o.id for o in OBJECTIVES], _floor(since, HOUR), _floor(until, HOUR))
 
 
 async def make_partitions(conn: Raw) -> int:
@@ -82,6 +108,7 @@ async def drop_old(conn: Raw, now: datetime) -> list[str]:
     for resolution, kept in ROLLUPS_KEPT.items():
         await conn.execute("DELETE FROM ops.rollup WHERE resolution = $1 AND bucket < $2", resolution, now - kept)
     await conn.execute("DELETE FROM ops.sli WHERE minute < $1", now - SLI_KEPT)
+    await conn.execute("DELETE FROM ops.sli_hour WHERE hour < $1", now - SLI_KEPT)
     await groups.drop_old(conn, now)
     await conn.execute("DELETE FROM ops.heartbeat WHERE seen_at < $1", now - POINTS_KEPT)
     return dropped
