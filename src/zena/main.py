@@ -46,6 +46,7 @@ from zena.kit.strict import StrictRequest, strict_request
 from zena.kit.telemetry import Telemetry
 from zena.kit.templates import Renderer
 from zena.kit.throttle import Settler
+from zena.operate.crossings.noting import noting
 from zena.operate.maintenance.start import note_start, said_at_start
 from zena.operate.maintenance.watch import watching
 from zena.operate.realtime.answering import answering
@@ -239,7 +240,7 @@ async def _lifespan(role: str, app: Litestar) -> AsyncIterator[None]:
         await state.hub.start()
         settling = asyncio.create_task(Settler(state.db, state.buckets, lambda: state.secret).run())
         try:
-            async with watching(state), answering(state, role):
+            async with watching(state), answering(state, role), noting(state):
                 yield
         finally:
             settling.cancel()

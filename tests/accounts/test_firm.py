@@ -159,16 +159,6 @@ async def test_G03_the_doorman_sends_away_who_lost_access(
         await keeper.by_token("zat_unknown")
 
 
-async def test_a_cross_tenant_attempt_is_written_down(state: State, firm: Firm) -> None:
-    keeper = Keeper(state.db, state.clock)
-    owner = firm.people[Role.OWNER]
-    await keeper.refused(Entrant(firm.scope(), owner.session), "tenant:other:tasks")
-    rows = await as_ops(
-        state, "SELECT payload FROM event WHERE tenant_id = :t AND type = 'access.cross_tenant_refused'", t=firm.tenant
-    )
-    assert [row.payload["channel"] for row in rows] == ["tenant:other:tasks"]
-
-
 async def test_a_suspended_firm_opens_no_socket(state: State, browser: Browser, person: Person, firm: Firm) -> None:
     keeper = Keeper(state.db, state.clock)
     await browser.sign_in(person)

@@ -73,7 +73,6 @@ class Keeper:
 
     entrants: dict[str, Entrant | Exception] = field(default_factory=dict)
     gone: dict[str, int] = field(default_factory=dict)
-    written: list[str] = field(default_factory=list)
 
     async def by_token(self, token: str) -> Entrant:
         found = self.entrants.get(token)
@@ -88,9 +87,6 @@ class Keeper:
 
     async def lapsed(self, entrants: Collection[Entrant]) -> Mapping[str, int]:
         return {one.key: self.gone[one.key] for one in entrants if one.key in self.gone}
-
-    async def refused(self, entrant: Entrant, channel: str) -> None:
-        self.written.append(channel)
 
 
 class Client:

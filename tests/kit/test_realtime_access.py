@@ -1,8 +1,7 @@
 """Who gets in, what REST refuses, how much one may ask, and how soon a revoked listener is out."""
 
 import asyncio
-import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import asyncpg
@@ -21,6 +20,7 @@ from zena.kit.realtime import Limits
 from zena.kit.realtime.standing import standing
 from zena.kit.realtime.tickets import issue, ticket_digest
 from zena.kit.scope import Identity
+from zena.kit.sought import Sought
 from zena.kit.state import State
 from zena.kit.uow import tenant_work
 
@@ -106,10 +106,18 @@ async def test_a_ticket_is_stored_as_a_hash_and_enters_once(state: State, firm: 
     assert await state.db.pool.fetchrow(enter, ticket_digest(ticket)) is None
 
 
-async def test_G02_another_firms_channel_is_refused_logged_and_written_down(
-    live: Live, firm: Firm, stranger: Firm, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+@pytest.fixture
+def sought(state: State) -> Iterator[list[Sought]]:
+    """What is handed on to whoever looks for attempts on other firms."""
+    heard: list[Sought] = []
+    state.telemetry.on_sought.append(heard.append)
+    yield heard
+    state.telemetry.on_sought.remove(heard.append)
+
+
+async def test_G02_another_firms_channel_is_refused_and_handed_on(
+    live: Live, firm: Firm, stranger: Firm, sought: list[Sought]
 ) -> None:
-    caplog.set_level(logging.WARNING)
     async with live.client(live.admit(firm)) as client:
         await client.say("subscribe", channel=channel_of(stranger))
         told = await client.hear("error")
@@ -117,17 +125,20 @@ async def test_G02_another_firms_channel_is_refused_logged_and_written_down(
         await live.happen(stranger, 1)
         with pytest.raises(TimeoutError):
             await client.hear(seconds=0.3)
-    assert live.keeper.written == [channel_of(stranger)]
     assert standing(live.hub)["counts"]["cross_tenant"] == 1
-    assert "cross-tenant" in capsys.readouterr().out + caplog.text
+    [one] = sought
+    caller = firm.people["member"]  # type: ignore[index]  # Role is a StrEnum
+    assert one[:3] == (firm.tenant, caller.user, caller.session)
+    assert (one.kind, one.reference, one.route) == ("tenant", str(stranger.tenant), "subscribe /ws")
+    assert one.request_id
 
 
-async def test_G02_probing_other_firms_ends_the_connection(live: Live, firm: Firm) -> None:
+async def test_G02_probing_other_firms_ends_the_connection(live: Live, firm: Firm, sought: list[Sought]) -> None:
     async with live.client(live.admit(firm)) as client:
         for _ in range(30):
             await client.say("subscribe", channel=f"tenant:{new_id()}:probes")
         assert await client.closed() == 1008
-    assert len(live.keeper.written) < 10
+    assert len(sought) < 10
 
 
 @pytest.mark.parametrize(

@@ -152,7 +152,7 @@ async def test_sockets_stay_while_reading_and_are_sent_away_when_closed(
     mailbox = Mailbox(send, lambda: None, hub.limits)
     member = Member(entrant, mailbox, lambda *told: ended.append(told), loop.time(), loop.time())
     member.must_speak = False
-    hub.join(member)
+    await hub.join(member)
     try:
         await to(READ_ONLY)
         assert ended == []
@@ -161,9 +161,9 @@ async def test_sockets_stay_while_reading_and_are_sent_away_when_closed(
     finally:
         hub.leave(member)
     with pytest.raises(Exception, match="Closed for maintenance"):
-        hub.join(member)
+        await hub.join(member)
     await to(READ_ONLY)
-    hub.join(member)
+    await hub.join(member)
     hub.leave(member)
 
 

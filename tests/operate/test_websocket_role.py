@@ -6,7 +6,7 @@ import os
 import signal
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,9 +15,13 @@ import pytest
 import websockets
 
 from tests.cli.run import zena
+from tests.factories import make_firm
 from tests.faults.clients import APP
-from tests.faults.installation import PATIENCE, Installation, found_firm, free_port, installed, wait
+from tests.faults.installation import PATIENCE, Installation, found_firm, free_port, installed, operations, wait
+from tests.kit.bed import until
 from tests.kit.live import Client
+from zena.accounts.permissions import Role
+from zena.kit.db import Database, DatabaseOptions
 from zena.kit.exits import Exit
 from zena.kit.supervisor.wish import read_note
 
@@ -145,26 +149,114 @@ async def test_signing_out_at_the_web_process_closes_the_sockets_of_every_proces
     assert codes == [4401] * 3
 
 
-async def test_the_eleventh_connection_of_one_person_is_refused(site: Site) -> None:
-    waits = [asyncio.create_task(hold(site, site.second)) for _ in range(10)]
-    stats = f"http://localhost:{site.second}/api/v1/ws/health"
-    await asyncio.to_thread(
-        wait, lambda: httpx.get(stats).json()["stats"]["connections"] == 10, lambda: "ten did not get in"
-    )
-    async with websockets.connect(f"ws://localhost:{site.second}/ws", origin=site.house.url, proxy=None) as opened:  # type: ignore[arg-type]  # a NewType of str
+async def test_the_eleventh_connection_of_one_person_is_refused_at_whichever_process(site: Site) -> None:
+    async with AsyncExitStack() as held:
+        for number in range(10):
+            await held.enter_async_context(site.entered(site.ports[number % 3], token=site.token))
+        for port in site.ports:
+            assert await refused(site, port) == ("connection_limit", 1013)
+    async with site.entered(site.first, token=site.token):
+        pass  # those who leave are counted no more
+
+
+async def test_twenty_at_once_at_three_processes_are_ten(site: Site) -> None:
+    await settled(site)
+    async with AsyncExitStack() as held:
+        tries = [
+            held.enter_async_context(site.entered(site.ports[number % 3], token=site.token)) for number in range(20)
+        ]
+        came = await asyncio.gather(*tries, return_exceptions=True)
+        assert sum(isinstance(one, Client) for one in came) == 10
+
+
+async def test_the_connections_of_a_killed_process_count_no_more_within_five_seconds(site: Site) -> None:
+    await settled(site)
+    note = read_note(site.house.data / "serve.json")
+    assert note is not None
+    async with AsyncExitStack() as held:
+        lost = [await held.enter_async_context(site.entered(site.first, token=site.token)) for _ in range(10)]
+        assert await refused(site, site.second) == ("connection_limit", 1013)
+        os.kill(note["crew"]["websocket-1"], signal.SIGKILL)
+        killed = time.monotonic()
+        assert [await client.closed() for client in lost] == [1006] * 10
+        while (answer := await refused(site, site.second)) is not None:
+            assert answer == ("connection_limit", 1013)
+            assert time.monotonic() - killed < 10
+            await asyncio.sleep(0.2)
+        print(f"counted for {time.monotonic() - killed:.1f} s after the kill")
+        again = [await held.enter_async_context(site.entered(site.second, token=site.token)) for _ in range(10)]
+        assert len(again) == 10
+    await asyncio.to_thread(wait_until_served, site.first)
+
+
+async def refused(site: Site, port: int) -> tuple[str, int] | None:
+    """Return the error and close code with which one more is not let in; None when it is."""
+    async with websockets.connect(f"ws://localhost:{port}/ws", origin=site.house.url, proxy=None) as opened:  # type: ignore[arg-type]  # a NewType of str
         late = Client(opened)
         await late.hear("connection")
         await late.say("authenticate", token=site.token)
-        assert (await late.hear("error"))["code"] == "connection_limit"
-        assert await late.closed() == 1013
-    for task in waits:
-        task.cancel()
-    await asyncio.gather(*waits, return_exceptions=True)
+        said = await late.hear()
+        return None if said["op"] == "authentication" else (said["code"], await late.closed())
 
 
-async def hold(site: Site, port: int) -> None:
-    async with site.listening(port):
-        await asyncio.sleep(PATIENCE)
+async def settled(site: Site) -> None:
+    """Wait until nobody of those before is counted any more."""
+    ops = await operations(site.house)
+
+    async def nobody() -> bool:
+        return not bool(await ops.fetchval("SELECT count(*) FROM ops.live_seat"))
+
+    try:
+        await until(nobody)
+    finally:
+        await ops.close()
+
+
+@pytest.mark.parametrize(
+    ("how", "code"), [("role", 4401), ("removed", 4403), ("deactivated", 4401), ("suspended", 4403)]
+)
+async def test_whatever_takes_the_right_away_closes_at_every_process_within_two_seconds(
+    site: Site, how: str, code: int
+) -> None:
+    db = Database(DatabaseOptions(site.house.urls().app))
+    try:
+        firm = await make_firm(db, roles=(Role.OWNER, Role.MEMBER))
+    finally:
+        await db.stop()
+    owner, member = firm.people[Role.OWNER], firm.people[Role.MEMBER]
+    async with AsyncExitStack() as held:
+        http = await held.enter_async_context(httpx.AsyncClient(base_url=site.house.url, timeout=PATIENCE))
+        clients = []
+        for port in site.ports:
+            ticket = await http.post("/api/v1/auth/ticket", json={}, headers=member.headers)
+            client = await held.enter_async_context(site.entered(port, ticket=ticket.json()["ticket"]))
+            await client.subscribe(f"tenant:{firm.tenant}:projects")
+            clients.append(client)
+        closing = asyncio.gather(*(moment(client) for client in clients))
+        one = f"{APP}/members/{member.member}"
+        if how == "role":
+            version = (await http.get(one, headers=owner.headers)).headers["etag"]
+            body, sent = {"role": "viewer"}, owner.headers | {"if-match": version}
+            assert (await http.patch(one, json=body, headers=sent)).status_code == 200
+        elif how == "removed":
+            assert (await http.delete(one, headers=owner.headers)).status_code == 204
+        elif how == "deactivated":
+            done = await asyncio.to_thread(site.run, "user", "deactivate", member.email, "--yes")
+            assert done.code == 0, done.err
+        else:
+            done = await asyncio.to_thread(site.run, "tenant", "suspend", firm.slug, "--reason", "a test")
+            assert done.code == 0, done.err
+        revoked = time.monotonic()
+        ended = await closing
+    late = max(at for at, _ in ended) - revoked
+    print(f"{how}: the last of three closed {late * 1000:.0f} ms after the answer")
+    assert [found for _, found in ended] == [code] * 3
+    assert late < 2.0
+
+
+async def moment(client: Client) -> tuple[float, int]:
+    code = await client.closed(PATIENCE)
+    return time.monotonic(), code
 
 
 async def test_whoever_loses_a_killed_process_catches_up_at_the_other(site: Site) -> None:

@@ -135,6 +135,9 @@ async def test_the_commands_show_nothing_secret(state: State, urls: ClusterUrls,
         ran = await terminal(*words, owner.email, "--json")
         assert ran.code == Exit.OK
         assert not any(secret in ran.out for secret in (HASH[:40], "seed", owner.cookie))
+    by_id = await terminal("user", "show", str(owner.user), "--json")  # what log lines say of a person
+    assert json.loads(by_id.out)["email"] == owner.email
+    assert (await terminal("user", "show", str(new_id()))).code == Exit.DATA
     refused = await terminal("user", "deactivate", owner.email)
     assert (refused.code, f"{firm.slug} has no other active owner" in refused.err) == (Exit.USAGE, True)
     assert await ops.fetchval("SELECT is_active FROM user_account WHERE id = $1", owner.user)

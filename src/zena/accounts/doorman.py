@@ -6,17 +6,13 @@ from typing import Final
 import asyncpg
 
 from zena.accounts.entry import ENTER_SQL, Credential, entered_by
-from zena.accounts.events import CrossTenantRefused
 from zena.kit.clock import Clock, SystemClock
 from zena.kit.db import Database
 from zena.kit.errors import Forbidden, Unauthorized
-from zena.kit.events import record
 from zena.kit.realtime.doorman import NOT_ALLOWED, UNAUTHENTICATED, Entrant
-from zena.kit.uow import enter_tenant, ledger
 from zena.kit.visit import Visit
 
 _STANDING: Final = "SELECT id, user_id, tenant_id, member_id, role FROM gate.standing($1, $2)"
-_CHANNEL_LENGTH: Final = 200
 
 
 class Keeper:
@@ -39,12 +35,6 @@ class Keeper:
             rows = {row["id"]: row for row in await conn.fetch(_STANDING, sessions, tokens)}
         verdicts = {entrant.key: _verdict(entrant, rows.get(entrant.session or entrant.token)) for entrant in entrants}
         return {key: code for key, code in verdicts.items() if code is not None}
-
-    async def refused(self, entrant: Entrant, channel: str) -> None:
-        scope, asked = entrant.scope, channel[:_CHANNEL_LENGTH]
-        async with ledger(self.db) as session:
-            await enter_tenant(session, scope.tenant, scope.user)
-            record(session, scope, CrossTenantRefused(subject=scope.member or scope.tenant, channel=asked))
 
     async def _enter(self, credential: Credential) -> Entrant:
         async with self.db.lend() as conn, conn.transaction():

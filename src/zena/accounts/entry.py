@@ -91,7 +91,7 @@ def entered_by(row: Mapping[Any, Any], visit: Visit, at: datetime) -> Entered:
         request_id=visit.request_id,
         ip=visit.client,
     )
-    visit.user = str(identity.user)
+    visit.user, visit.way = str(identity.user), identity.session or identity.token
     if row["tenant_id"] is None:
         return Entered(identity, None, "You do not belong to a firm here yet.")
     if row["tenant_status"] not in SERVED:

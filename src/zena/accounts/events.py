@@ -134,10 +134,3 @@ class RecoveryCodeUsed(Event, frozen=True):
     """The subject is the person."""
 
     left: int
-
-
-@event("access.cross_tenant_refused")
-class CrossTenantRefused(Event, frozen=True):
-    """Somebody asked for a channel of another firm. Recorded in the firm they came from."""
-
-    channel: str

@@ -36,7 +36,7 @@ async def locked_member(session: AsyncSession, scope: Scope, member: UUID) -> Me
         .execution_options(populate_existing=True)
     )
     if found is None:
-        raise NotFound.of("member")
+        raise NotFound.of("member", member)
     return found
 
 
@@ -50,7 +50,7 @@ async def access_invitation(session: AsyncSession, scope: Scope, invitation: UUI
         .execution_options(populate_existing=True)
     )
     if found is None:
-        raise NotFound.of("invitation")
+        raise NotFound.of("invitation", invitation)
     check_reach(scope, found.role)
     if found.state != "pending":
         raise Conflict(N_("This invitation is no longer open."), code="INVITATION_CLOSED")
@@ -66,7 +66,7 @@ async def access_token(session: AsyncSession, scope: Scope, token: UUID) -> ApiT
         .execution_options(populate_existing=True)
     )
     if found is None:
-        raise NotFound.of("token")
+        raise NotFound.of("token", token)
     if found.member_id != scope.member:
         scope.require(Permission.TOKENS_MANAGE)
     return found

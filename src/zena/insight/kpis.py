@@ -90,7 +90,7 @@ async def of_project(conn: Raw, scope: Scope, project_id: UUID) -> tuple[Kpis[Pr
     version = (await queries.versions(conn, scope)).get("projects", 0)
     found = await families.project_figures(conn, scope, project_id)
     if found is None:
-        raise NotFound.of("project")
+        raise NotFound.of("project", project_id)
     figures, standing = found
     if not scope.may(Permission.COST_VIEW):
         figures = figures.without_cost()

@@ -29,6 +29,7 @@ class Problem(Exception):  # noqa: N818 - the name is that of RFC 9457
     status: ClassVar[int] = 500
     code: ClassVar[str] = "SERVER_ERROR"
     title: ClassVar[str] = N_("Something went wrong on our side")
+    sought: tuple[tuple[str, str], ...] = ()
 
     def __init__(
         self,
@@ -84,11 +85,17 @@ class NotFound(Problem):
     status, code, title = 404, "NOT_FOUND", N_("There is nothing here")
 
     @classmethod
-    def of(cls, kind: str) -> "NotFound":
-        """Return the refusal for one kind of object, e.g. `of("task")` has the code TASK_NOT_FOUND."""
-        return cls(
+    def of(cls, kind: str, *references: object) -> "NotFound":
+        """Return the refusal for one kind of object, e.g. `of("task")` has the code TASK_NOT_FOUND.
+
+        `references` are the ids or keys that were asked for. They are not told: attempts on other firms are found by
+        them (kit/refused.py).
+        """
+        refusal = cls(
             f"This {kind.replace('_', ' ')} does not exist, or you cannot see it.", code=f"{kind.upper()}_NOT_FOUND"
         )
+        refusal.sought = tuple((kind, str(one)) for one in references)
+        return refusal
 
 
 class MethodNotAllowed(Problem):

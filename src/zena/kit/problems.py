@@ -5,7 +5,7 @@ Whatever was not foreseen is logged with its stack and answered without any of i
 
 import logging
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
@@ -35,7 +35,8 @@ from zena.kit.faults import classify_fault
 from zena.kit.guard.answer import plain_page, wants_page
 from zena.kit.guard.head import METHODS
 from zena.kit.logs import get_logger
-from zena.kit.refused import note_refusal
+from zena.kit.refused import note_refusal, note_sought
+from zena.kit.state import state_of
 from zena.kit.text import safe_next
 from zena.kit.visit import visit_of
 
@@ -79,7 +80,15 @@ def as_problem(request: AnyRequest, exc: BaseException) -> Problem:
         facts = {"method": request.method, "route": _route(request)}
         log.error("unhandled error", code=problem.error_code, **facts, exc_info=exc)
     note_refusal(visit_of(request.scope), problem, method=request.method, route=_route(request))
+    note_missing(request, [problem])
     return problem
+
+
+def note_missing(request: AnyRequest, problems: Sequence[Problem]) -> None:
+    """Hand on what these refusals did not find, for whoever looks for attempts on other firms."""
+    if any(problem.sought for problem in problems):
+        route = f"{request.method} {_route(request)}"
+        note_sought(state_of(request).telemetry, visit_of(request.scope), route, problems)
 
 
 def problem_response(request: AnyRequest, problem: Problem) -> Response[bytes]:

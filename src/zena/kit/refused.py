@@ -1,10 +1,14 @@
-"""What a refusal leaves behind: its code on the access line, and a line in channel security where somebody may not."""
+"""What a refusal leaves behind: its code on the access line, a line in channel security, a word of what was sought."""
 
 import time
+from collections.abc import Sequence
 from typing import Final
+from uuid import UUID
 
 from zena.kit.errors import Problem
 from zena.kit.logs import get_logger
+from zena.kit.sought import Sought
+from zena.kit.telemetry import Telemetry
 from zena.kit.visit import Visit
 
 security = get_logger("zena.security")
@@ -14,6 +18,8 @@ _TELLING: Final = frozenset({401, 403, 429})
 _ORDINARY: Final = frozenset({"UNAUTHORIZED", "TOKEN_EXPIRED"})
 _TOO_MANY: Final = 429
 _MINUTE: Final = 60
+#: Things of one request that are handed on; a longer list says nothing more.
+_MOST_SOUGHT: Final = 20
 _REMEMBERED: Final = 1_000
 _told: dict[str, float] = {}
 
@@ -27,6 +33,16 @@ def note_refusal(visit: Visit, problem: Problem, *, method: str, route: str) -> 
         return
     facts = {"method": method, "route": route, "client": visit.client}
     security.warning("refused", code=problem.error_code, status=problem.status, **facts)
+
+
+def note_sought(telemetry: Telemetry, visit: Visit, route: str, problems: Sequence[Problem]) -> None:
+    """Hand on what these refusals did not find, where somebody asked within a firm. The answer is not touched."""
+    if not telemetry.on_sought or visit.tenant is None or visit.user is None:
+        return
+    who = UUID(visit.tenant), UUID(visit.user), visit.way
+    wanted = dict.fromkeys(one for problem in problems for one in problem.sought)
+    for kind, reference in list(wanted)[:_MOST_SOUGHT]:
+        telemetry.sought(Sought(*who, kind, reference, route, visit.request_id, visit.client))
 
 
 def _was_told(client: str) -> bool:

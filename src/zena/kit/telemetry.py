@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from zena.kit.sought import Sought
 from zena.kit.visit import current_visit
 
 RequestSeen = Callable[[str, str, int, float], None]  # route template, method, status, seconds
@@ -17,6 +18,7 @@ CacheSeen = Callable[[str, str | None], None]  # family, reason of the miss (Non
 WaitSeen = Callable[[float], None]  # seconds until a connection came free
 DeliverySeen = Callable[[float], None]  # seconds from an event until its listeners here were handed it
 LiveSeen = Callable[[str, str], None]  # what became of a live connection (close, refused), by which code
+SoughtSeen = Callable[[Sought], None]  # something that the firm of whoever asked does not have
 
 
 @dataclass(slots=True)
@@ -31,6 +33,7 @@ class Telemetry:
     on_wait: list[WaitSeen] = field(default_factory=list)
     on_delivery: list[DeliverySeen] = field(default_factory=list)
     on_live: list[LiveSeen] = field(default_factory=list)
+    on_sought: list[SoughtSeen] = field(default_factory=list)
     failures: int = 0
 
     def request(self, route: str, method: str, status: int, seconds: float) -> None:
@@ -75,6 +78,10 @@ class Telemetry:
     def live(self, what: str, code: str) -> None:
         if self.on_live:
             self._tell(self.on_live, what, code)
+
+    def sought(self, what: Sought) -> None:
+        if self.on_sought:
+            self._tell(self.on_sought, what)
 
     def _tell(self, listeners: list[Any], *facts: Any) -> None:
         for listener in listeners:

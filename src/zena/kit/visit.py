@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, cast
+from uuid import UUID
 
 from zena.kit.tally import Tally
 
@@ -17,7 +18,7 @@ class Visit:
     """Made by the guard, once per connection.
 
     `client` is the address after trusted proxies, `scheme` likewise. `local` is true only for a caller on this machine
-    that came without any proxy. `tenant` and `user` are set after authentication, for the log lines.
+    that came without any proxy. `tenant`, `user` and `way` are set after authentication, for the log lines.
     """
 
     request_id: str
@@ -28,6 +29,7 @@ class Visit:
     path: str = "/"
     tenant: str | None = None
     user: str | None = None
+    way: UUID | None = None  # the session or token they came by
     code: str | None = None  # of the refusal, for the access line
     blamed: bool = False  # an error of this request has been counted
     made_nonce: str | None = field(default=None, repr=False)

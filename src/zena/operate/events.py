@@ -10,6 +10,20 @@ class TenantSuspended(Event, frozen=True):
     reason: str
 
 
+@event("access.cross_tenant_refused")
+class CrossTenantRefused(Event, frozen=True, kw_only=True):
+    """Somebody asked for what another firm has. Recorded in the firm they came from; the subject is their membership.
+
+    `reference` is the id or key they asked for, `kind` what it should be; `severity` is high from the fifth within ten
+    minutes on.
+    """
+
+    user: UUID
+    kind: str
+    reference: str
+    severity: str
+
+
 @event("tenant.resumed")
 class TenantResumed(Event, frozen=True):
     """The firm is served again."""

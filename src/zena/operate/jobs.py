@@ -14,6 +14,7 @@ from zena.operate.backup.base import keeps_log, make_base
 from zena.operate.backup.making import create
 from zena.operate.backup.refusal import NothingThere, Refused
 from zena.operate.backup.wal import seal
+from zena.operate.crossings import checking as crossings
 from zena.operate.integrity import store
 from zena.operate.integrity.look import eyes, look
 from zena.operate.telemetry import rollup
@@ -54,6 +55,11 @@ async def keep_house(work: JobWork) -> None:
     async with operations(work) as conn:
         await rollup.make_partitions(conn)
         await rollup.drop_old(conn, work.state.clock.now())
+
+
+async def look_for_crossings(work: JobWork) -> None:
+    if _may(work):
+        await crossings.check(work.state)
 
 
 async def integrity(work: JobWork) -> None:
@@ -99,6 +105,7 @@ async def note_backups(work: JobWork) -> None:
 
 def register(registry: Registry) -> None:
     registry.crons["operate.rollup"] = CronSpec("operate.rollup", "* * * * *", roll_up)
+    registry.crons["operate.crossings"] = CronSpec("operate.crossings", "* * * * *", look_for_crossings)
     registry.crons["operate.house"] = CronSpec("operate.house", "23 * * * *", keep_house)
     registry.crons["operate.integrity"] = CronSpec("operate.integrity", "41 19 * * *", integrity)
     registry.crons["operate.backup"] = CronSpec("operate.backup", "41 1 * * *", back_up, timeout=6 * 3600.0)

@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from zena.kit.db import Raw, raw
+from zena.kit.errors import Problem
 from zena.kit.events import Event, record
 from zena.kit.scope import Scope
 from zena.work.counters import Tally
@@ -21,7 +22,7 @@ Values: TypeAlias = Mapping[str, Any] | None
 class Change:
     """What every action works with; `conn` is the driver under the session, for statements that must be quick.
 
-    `batch` joins the events of one bulk change.
+    `batch` joins the events of one bulk change; `refused` is what became of those of its parts that were not made.
     """
 
     session: AsyncSession
@@ -30,6 +31,7 @@ class Change:
     batch: UUID | None = None
     tally: Tally = field(default_factory=Tally)
     happened: list[tuple[Event, Values, Values]] = field(default_factory=list)
+    refused: list[Problem] = field(default_factory=list)
 
     def record(self, event: Event, *, before: Values = None, after: Values = None) -> None:
         self.happened.append((event, before, after))

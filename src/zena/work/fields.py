@@ -115,5 +115,8 @@ def check_tags(tags: Sequence[str]) -> list[str]:
 
 async def check_members(session: AsyncSession, scope: Scope, members: Sequence[UUID]) -> None:
     """Refuse (404) anybody who is not, or no longer, a member of the firm."""
-    if members and set(members) - set(await session.scalars(_ACTIVE, {"tenant": scope.tenant, "ids": list(members)})):
-        raise NotFound.of("member")
+    if not members:
+        return
+    there = set(await session.scalars(_ACTIVE, {"tenant": scope.tenant, "ids": list(members)}))
+    if strangers := [one for one in members if one not in there]:
+        raise NotFound.of("member", *strangers)

@@ -108,7 +108,7 @@ async def access_ground(
     """Return a live project in which the actor may do this."""
     ground = await _ground(session, scope, "project", project_id, lock=lock)
     if ground is None:
-        raise NotFound.of("project")
+        raise NotFound.of("project", project_id)
     check_verb(scope, ground, permission)
     return ground
 
@@ -119,7 +119,7 @@ async def access_project(
     """Fetch a project to change it itself, locked; `trashed` looks in the trash instead of among the live ones."""
     ground = await _ground(session, scope, "project", project_id, lock=Lock.ALONE, trashed=trashed)
     if ground is None:
-        raise NotFound.of("project")
+        raise NotFound.of("project", project_id)
     check_verb(scope, ground, permission)
     if permission is Permission.PROJECTS_DELETE and not _may_delete(scope, ground, ground.created_by):
         raise Forbidden(permission)
@@ -140,9 +140,9 @@ async def access_task(
     """Fetch a task with its project. With a lock the task's row is locked too, after the project's."""
     held = await _held_already(session, scope, task_id) or await _fetch_task(session, scope, task_id, lock)
     if held is None or (held.task.deleted_at is not None) != trashed:
-        raise NotFound.of("task")
+        raise NotFound.of("task", task_id)
     if held.task.internal and scope.role == Role.CLIENT:
-        raise NotFound.of("task")
+        raise NotFound.of("task", task_id)
     check_verb(scope, held.ground, permission)
     if permission is Permission.TASKS_DELETE and not may_delete_task(scope, held.ground, held.task):
         raise Forbidden(permission)

@@ -122,7 +122,7 @@ async def switch_tenant(session: AsyncSession, identity: Identity, *, tenant: UU
     current = check_browser(identity)
     firm = next((firm for firm in await firms_of(session, identity.user) if firm.id == tenant), None)
     if firm is None:
-        raise NotFound.of("tenant")
+        raise NotFound.of("tenant", tenant)
     if not firm.is_served:
         message = N_("The firm %(name)s is %(status)s. Ask its owner.", name=firm.name, status=firm.status)
         raise Forbidden(detail=message, code="NO_TENANT_ACCESS")

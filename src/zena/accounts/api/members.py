@@ -51,7 +51,7 @@ async def member_list(  # noqa: PLR0913 - the filters of one list
 @get("/api/v1/app/members/{member_id:uuid}", opt=may(Permission.MEMBERS_VIEW))
 async def one_member(session: AsyncSession, actor: Scope, member_id: FromPath[UUID]) -> Response[Member]:
     """One member."""
-    return _answer(await find_member(session, actor, member_id))
+    return _answer(await find_member(session, actor, member_id), member_id)
 
 
 @patch("/api/v1/app/members/{member_id:uuid}", opt=may(Permission.MEMBERS_MANAGE))
@@ -61,7 +61,7 @@ async def change_role(
     """Give a member another role. They sign in anew."""
     version = wanted_version(request)
     await members.change_role(session, actor, member=member_id, role=data.role, version=version)
-    return _answer(await find_member(session, actor, member_id))
+    return _answer(await find_member(session, actor, member_id), member_id)
 
 
 @delete("/api/v1/app/members/{member_id:uuid}", opt=may(Permission.MEMBERS_MANAGE))
@@ -85,9 +85,9 @@ async def leave(session: AsyncSession, actor: Scope, identity: Identity) -> None
     await members.leave_tenant(session, actor, identity)
 
 
-def _answer(found: Member | None) -> Response[Member]:
+def _answer(found: Member | None, member_id: UUID) -> Response[Member]:
     if found is None:
-        raise NotFound.of("member")
+        raise NotFound.of("member", member_id)
     return Response(found, headers=etag(found.version))
 
 

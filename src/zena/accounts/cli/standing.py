@@ -2,10 +2,10 @@
 
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from uuid import UUID
 
 import typer
 
-from zena.accounts.cli import Email
 from zena.accounts.cli import user as app
 from zena.cli import CommandError, ask_as, say
 from zena.kit.exits import Exit
@@ -18,11 +18,12 @@ if TYPE_CHECKING:
 __all__ = ["app"]
 
 T = TypeVar("T")
+Whom = Annotated[str, typer.Argument(help="The person's address, or the id that stands in log lines.")]
 Address = Annotated[list[str] | None, typer.Option("--ip", help="A network address they try from; may be repeated.")]
 
 
 @app.command()
-def show(email: Email) -> None:
+def show(email: Whom) -> None:
     """Show an account: firms and roles, last sign-in, second factor, open sessions. Nothing secret.
 
     Example: zena user show lan@meridian.example
@@ -40,7 +41,7 @@ def show(email: Email) -> None:
 
 
 @app.command()
-def activate(email: Email) -> None:
+def activate(email: Whom) -> None:
     """Let a deactivated person sign in again. Their old sessions stay ended.
 
     Example: zena user activate lan@meridian.example
@@ -59,7 +60,7 @@ def activate(email: Email) -> None:
 
 @app.command()
 def deactivate(
-    email: Email,
+    email: Whom,
     yes: Annotated[bool, typer.Option("--yes", help="Do it.")] = False,
 ) -> None:
     """Shut a person out of all firms at once, and end their sessions and links; --yes does it.
@@ -83,7 +84,7 @@ def deactivate(
 
 
 @app.command()
-def unlock(email: Email, ip: Address = None) -> None:
+def unlock(email: Whom, ip: Address = None) -> None:
     """Forget a person's wrong passwords and codes, so that they may try at once.
 
     Known are the addresses of their past sessions; --ip names another, and also frees everybody who tries from it.
@@ -108,15 +109,24 @@ def _with_person(email: str, work: "Callable[[Raw, Person, bytes], Awaitable[T]]
     from zena.kit.text import email_address
     from zena.settings import load_keys
 
-    address, secret = email_address(email), load_keys(connected(Role.OPS)).oldest.secret
+    known, secret = _id(email), load_keys(connected(Role.OPS)).oldest.secret
+    wanted = email_address(email) if known is None else None
 
     async def run(conn: "Raw") -> T:
-        person = await person_at(conn, secret, address)
+        address = wanted or await conn.fetchval("SELECT email FROM user_account WHERE id = $1", known)
+        person = await person_at(conn, secret, address) if address else None
         if person is None:
-            raise CommandError(f"nobody has the address {address}", Exit.DATA)
+            raise CommandError(f"nobody has the {'address' if wanted else 'id'} {wanted or known}", Exit.DATA)
         return await work(conn, person, secret)
 
     return ask_as(Role.OPS, run)
+
+
+def _id(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
 
 
 def _shown(person: "Person") -> dict[str, Any]:

@@ -87,7 +87,7 @@ async def show_transfer(
 ) -> Response[str]:
     found = await find_member(session, actor, member_id)
     if found is None or found.ended_at is not None:
-        raise NotFound.of("member")
+        raise NotFound.of("member", member_id)
     return ask_again(request, identity, request.url.path) or await page(
         request, session, "members/transfer.html", member=found
     )

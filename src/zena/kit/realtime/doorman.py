@@ -37,6 +37,3 @@ class Doorman(Protocol):
 
     async def lapsed(self, entrants: Collection[Entrant]) -> Mapping[str, int]:
         """Return the close code for each `key` that may stay no longer. Asked each second, so one query for all."""
-
-    async def refused(self, entrant: Entrant, channel: str) -> None:
-        """Write down an attempt to listen to another tenant."""

@@ -10,21 +10,19 @@ from uuid import UUID
 from zena.kit.clock import Clock
 from zena.kit.db import Database, Raw
 from zena.kit.errors import Problem
-from zena.kit.logs import get_logger
 from zena.kit.realtime.channels import Channel, ChannelRefused
 from zena.kit.realtime.doorman import Doorman, Entrant
 from zena.kit.realtime.feed import Feed
 from zena.kit.realtime.frames import frame
 from zena.kit.realtime.hall import Hall
-from zena.kit.realtime.limits import Limits, Meter
+from zena.kit.realtime.limits import LimitReachedError, Limits, Meter
 from zena.kit.realtime.member import Member, Subscription
-from zena.kit.realtime.outbox import DATABASE_AWAY
+from zena.kit.realtime.seats import Seats
 from zena.kit.realtime.tail import Tail
 from zena.kit.realtime.watch import Watch
 from zena.kit.registry import Registry
-
-log = get_logger(__name__)
-security = get_logger("zena.security")
+from zena.kit.sought import Sought
+from zena.kit.visit import current_visit
 
 TRY_AGAIN_LATER: Final = 1013
 #: The server's own word for it; it comes with a pause to take before the next attempt.
@@ -42,10 +40,6 @@ _LONGEST_PAUSE: Final = 30.0
 _A_SECOND: Final = 200  # so many may come again in each
 
 
-class LimitReachedError(Exception):
-    """One connection too many, or too late."""
-
-
 class Hub(Hall):
     """One per web process. Members join, subscribe to channels, and are told events in order, without gap or repeat."""
 
@@ -61,12 +55,13 @@ class Hub(Hall):
         self._crowd = 0  # who was here when we began to leave
         self.watch = Watch(self)
         self.tail = Tail(self, self.watch, clock)
-        self._present: Counter[UUID | tuple[UUID, UUID | None]] = Counter()
+        self.seats = Seats(db, self.limits)
+        self._present: Counter[UUID] = Counter()
         self._meters: dict[UUID, Meter] = {}
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        self._tasks = [asyncio.create_task(self.tail.run()), asyncio.create_task(self.watch.run())]
+        self._tasks = [asyncio.create_task(part.run()) for part in (self.tail, self.watch, self.seats)]
 
     async def farewell(self) -> None:
         """Let nobody in any more and tell everybody to come again elsewhere; return when they have been told."""
@@ -85,6 +80,7 @@ class Hub(Hall):
             await asyncio.wait(self._tasks, timeout=_STOPPING)
         await self.farewell()
         await self.tail.stop()
+        await self.seats.stop()
 
     def close(self, *, closed: bool) -> None:
         """Send everybody away until it is opened again; they are told to come back later."""
@@ -93,19 +89,19 @@ class Hub(Hall):
             for member in list(self.members):
                 member.end(TRY_AGAIN_LATER, "maintenance")
 
-    def join(self, member: Member) -> None:
+    async def join(self, member: Member) -> None:
         """Count a listener in, or raise LimitReachedError."""
-        if self.is_closed:
-            raise LimitReachedError("Closed for maintenance.")
+        self._check_open()
         scope = member.entrant.scope
-        if self.is_leaving:
-            raise LimitReachedError("This server is about to stop. Come again.")
-        if self._present[scope.tenant] >= self.limits.connections_per_tenant:
-            raise LimitReachedError("This firm has too many live connections.")
-        if self._present[scope.tenant, scope.user] >= self.limits.connections_per_user:
-            raise LimitReachedError("You have too many live connections.")
+        seat = await self.seats.take(scope.tenant, scope.user)
+        try:
+            self._check_open()  # it may have closed meanwhile
+        except LimitReachedError:
+            self.seats.give_back(seat)
+            raise
+        member.seat = seat
         self.members.add(member)
-        self._present.update([scope.tenant, (scope.tenant, scope.user)])
+        self._present[scope.tenant] += 1
 
     def leave(self, member: Member) -> None:
         """Forget a listener; nothing is told to it from here on. Leaving twice is leaving once."""
@@ -114,13 +110,13 @@ class Hub(Hall):
         if member not in self.members:
             return
         self.members.discard(member)
-        scope = member.entrant.scope
-        for present in (scope.tenant, (scope.tenant, scope.user)):
-            self._present[present] -= 1
-            if not self._present[present]:
-                del self._present[present]
-        if scope.tenant not in self._present:
-            self._meters.pop(scope.tenant, None)
+        if member.seat is not None:
+            self.seats.give_back(member.seat)
+        tenant = member.entrant.scope.tenant
+        self._present[tenant] -= 1
+        if not self._present[tenant]:
+            del self._present[tenant]
+            self._meters.pop(tenant, None)
 
     def may_speak(self, member: Member, now: float) -> bool:
         """Tell whether the member's tenant has messages left this second."""
@@ -133,11 +129,13 @@ class Hub(Hall):
         if channel is None or channel.resource not in self.rules:
             raise ChannelRefused("invalid_channel", "There is no such channel.")
         if channel.tenant != entrant.scope.tenant:
-            await self._cross_tenant(entrant, name[:200])
+            self.counts["cross_tenant"] += 1
+            self._note(entrant, [("tenant", str(channel.tenant))])
             raise ChannelRefused("cross_tenant", "This channel belongs to another firm.")
         try:
             allowed = await self.rules[channel.resource].allow(connection, entrant.scope, channel.object_id)
         except Problem as problem:
+            self._note(entrant, problem.sought)
             raise ChannelRefused.of(problem) from problem
         return channel, allowed
 
@@ -175,6 +173,12 @@ class Hub(Hall):
     def give_up(self, member: Member) -> None:
         """Send away a reader that does not take what it is told; it comes again and catches up."""
         member.end(TRY_AGAIN_LATER, "too slow")
+
+    def _check_open(self) -> None:
+        if self.is_closed:
+            raise LimitReachedError("Closed for maintenance.")
+        if self.is_leaving:
+            raise LimitReachedError("This server is about to stop. Come again.")
 
     def _attach(self, feed: Feed, member: Member, channel: Channel, allowed: Any, cursor: int) -> Subscription:
         former = member.subscriptions.pop(channel, None)
@@ -218,13 +222,12 @@ class Hub(Hall):
         except TimeoutError:
             self.give_up(member)
 
-    async def _cross_tenant(self, entrant: Entrant, name: str) -> None:
-        self.counts["cross_tenant"] += 1
-        scope = entrant.scope
-        security.warning(
-            "cross-tenant subscription refused", tenant=str(scope.tenant), user=str(scope.user), asked=name
-        )
-        try:
-            await self.doorman.refused(entrant, name)
-        except DATABASE_AWAY as error:
-            log.warning("cross-tenant attempt not audited", error=type(error).__name__)
+    def _note(self, entrant: Entrant, sought: Sequence[tuple[str, str]]) -> None:
+        """Hand on what was asked for and is not this firm's."""
+        visit, scope = current_visit(), entrant.scope
+        if scope.user is None or visit is None:
+            return
+        who = scope.tenant, scope.user, entrant.session or entrant.token
+        for kind, reference in sought:
+            told = Sought(*who, kind, reference, f"subscribe {visit.path}", visit.request_id, visit.client)
+            self.outbox.db.telemetry.sought(told)

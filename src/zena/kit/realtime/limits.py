@@ -3,9 +3,13 @@
 from dataclasses import dataclass
 
 
+class LimitReachedError(Exception):
+    """One connection too many, or too late."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The numbers of the protocol. Connections are counted per process."""
+    """The numbers of the protocol. Connections are counted over all processes, messages in each."""
 
     messages_per_connection: int = 10  # per second
     messages_per_tenant: int = 500  # per second

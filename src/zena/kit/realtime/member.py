@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 from zena.kit.realtime.channels import Channel
 from zena.kit.realtime.doorman import Entrant
@@ -20,6 +21,7 @@ class Member:
     heard_at: float
     checked_at: float
     must_speak: bool = True  # sockets prove by pings that somebody is there; an event stream only listens
+    seat: UUID | None = None
     wants_marks: bool = False  # is told when all its channels have been told of an event
     subscriptions: "dict[Channel, Subscription]" = field(default_factory=dict)
 

@@ -16,7 +16,8 @@ from zena.kit.logs import get_logger
 from zena.kit.realtime.channels import ChannelRefused
 from zena.kit.realtime.doorman import Entrant
 from zena.kit.realtime.frames import error_frame, restart_frame
-from zena.kit.realtime.hub import SERVICE_RESTART, TRY_AGAIN_LATER, Hub, LimitReachedError
+from zena.kit.realtime.hub import SERVICE_RESTART, TRY_AGAIN_LATER, Hub
+from zena.kit.realtime.limits import LimitReachedError
 from zena.kit.realtime.mailbox import Mailbox
 from zena.kit.realtime.member import Member
 from zena.kit.realtime.outbox import DATABASE_AWAY
@@ -83,9 +84,12 @@ class EventStream:
             wants_marks=True,
         )
         try:
-            self._hub.join(member)
+            await self._hub.join(member)
         except LimitReachedError as error:
             yield _line(error_frame("connection_limit", str(error)))
+            return
+        except DATABASE_AWAY as error:
+            log.warning("stream not begun", error=type(error).__name__)
             return
         subscribing = asyncio.create_task(self._subscribe(member))
         try:

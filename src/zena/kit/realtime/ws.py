@@ -23,8 +23,8 @@ from zena.kit.realtime.frames import (
     read_frame,
     restart_frame,
 )
-from zena.kit.realtime.hub import SERVICE_RESTART, TRY_AGAIN_LATER, Hub, LimitReachedError
-from zena.kit.realtime.limits import Meter
+from zena.kit.realtime.hub import SERVICE_RESTART, TRY_AGAIN_LATER, Hub
+from zena.kit.realtime.limits import LimitReachedError, Meter
 from zena.kit.realtime.mailbox import Mailbox
 from zena.kit.realtime.member import Member
 from zena.kit.realtime.outbox import DATABASE_AWAY
@@ -136,7 +136,7 @@ class Conversation:
         mailbox = Mailbox(self._socket.send_text, lambda: self._hub.give_up(member), self._hub.limits)
         member = Member(entrant, mailbox, lambda code, reason: self._end(member, code, reason), now, now)
         try:
-            self._hub.join(member)
+            await self._hub.join(member)
         except LimitReachedError as error:
             raise Closed(TRY_AGAIN_LATER, "too many", error_frame("connection_limit", str(error))) from error
         try:

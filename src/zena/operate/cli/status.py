@@ -113,6 +113,7 @@ def _lines(found: dict[str, Any]) -> list[str]:
         f"logs       {_logs_line(found['logs'], found['processes'])}",
         *([f"log        {_log_line(found['log'])}"] if found["log"] else []),
         *(f"log        {_slot_line(one)}" for one in found["slots"]),
+        *_attempts(found["security"]["cross_tenant"]),
         *(f"slo        {one['id']}: {one['state']}" for one in found["slo"] if one["state"] not in {"ok", "no_data"}),
     ]
 
@@ -127,6 +128,12 @@ def _cost(watch: dict[str, float]) -> str:
         return "nobody has looked within the hour"
     spent = f"{watch['database_ms']:.0f} ms of the database"
     return f"a round takes {watch['took_ms']:.0f} ms, {spent}: {watch['share']:.2%} of a core"
+
+
+def _attempts(made: dict[str, Any]) -> list[str]:
+    grave = f", {made['high']} grave" if made["high"] else ""
+    told = f"security   {made['attempts']} attempts on other firms{grave}: `zena logs --grep cross-tenant`"
+    return [told] if made["attempts"] else []
 
 
 def _server(server: dict[str, Any]) -> str:

@@ -118,7 +118,8 @@ def delete(
 async def _what_goes(state: "State", slug: str) -> "tuple[Firm, dict[str, int]]":
     from zena.kit.db import raw
     from zena.kit.uow import unit_of_work
-    from zena.operate.tenants.firms import firm_called, operations
+    from zena.operate.sessions import operations
+    from zena.operate.tenants.firms import firm_called
     from zena.operate.tenants.tables import counts
 
     async with operations(state) as db, unit_of_work(db) as session:

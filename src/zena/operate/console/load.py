@@ -16,7 +16,7 @@ from zena.kit.queue.failures import failures
 from zena.kit.scope import Identity
 from zena.kit.state import state_of
 from zena.kit.tally import REPEATED
-from zena.operate.console.desk import REPORT_AGE, answer, last_hour, memo_of
+from zena.operate.console.desk import REPORT_AGE, answer, last_hour, memo_of, named_firms
 from zena.operate.metrics.requests import request_called, slowest
 
 #: Why a request is kept.
@@ -80,7 +80,11 @@ async def cache(request: AnyRequest, session: AsyncSession, identity: Identity) 
 @get("/ops/realtime", opt=operator())
 async def realtime(request: AnyRequest, session: AsyncSession, identity: Identity) -> Response[str]:
     """Live connections: who takes them, how soon listeners are told, how connections ended."""
-    return await _of_the_hour(request, session, identity, "ops/realtime.html", "realtime")
+
+    async def read(conn: Raw) -> dict[str, Any]:
+        return {"report": await last_hour(request, conn, "realtime"), "known": await named_firms(request, conn)}
+
+    return await answer(request, session, identity, "ops/realtime.html", read)
 
 
 @get("/ops/queue", opt=operator())

@@ -15,27 +15,37 @@ from zena.kit.scope import Identity
 from zena.kit.state import state_of
 from zena.operate.backup.standing import standing
 from zena.operate.changes import listed
-from zena.operate.console.desk import REPORT_AGE, answer, memo_of
+from zena.operate.console.desk import REPORT_AGE, answer, firms_of, memo_of, named_firms
+from zena.operate.crossings.figures import crossings, last_crossings
 from zena.operate.metrics.firms import MOST, firms
 from zena.settings.load import described
 
 Name = Annotated[str, Meta(max_length=100)]
 _BACK: Final = timedelta(days=90)
+_ATTEMPTS: Final = timedelta(days=7)
 
 
 @get("/ops/tenants", opt=operator())
 async def tenants(
     request: AnyRequest, session: AsyncSession, identity: Identity, q: FromQuery[Name] = ""
 ) -> Response[str]:
-    """Each firm in numbers, the busiest first; nothing that stands in it."""
+    """Each firm in numbers, the busiest first, and who tried another firm's ids; nothing that stands in one."""
 
     async def read(conn: Raw) -> dict[str, Any]:
         now, wanted = state_of(request).clock.now(), q.strip().replace("\x00", "")
         if wanted:
             found = await firms(conn, now, wanted)
         else:
-            found = await memo_of(request).get("firms", now, REPORT_AGE, lambda: firms(conn, now))
-        return {"firms": found, "q": q, "most": MOST}
+            found = await firms_of(request, conn)
+
+        async def look() -> dict[str, Any]:
+            return {
+                "attempts": await crossings(conn, now, _ATTEMPTS),
+                "last": await last_crossings(conn, now - _ATTEMPTS),
+            }
+
+        tried = await memo_of(request).get("attempts", now, REPORT_AGE, look)
+        return {"firms": found, "q": q, "most": MOST, "known": await named_firms(request, conn), **tried}
 
     return await answer(request, session, identity, "ops/tenants.html", read)
 

@@ -25,6 +25,11 @@ def _lines(report: Mapping[str, Any]) -> Iterator[str]:
         (({"name": row["entrypoint"], "status": row["status"]}, row["jobs"]) for row in report["queue"]["waiting"]),
     )  # fmt: skip
     yield from _live(report["realtime"])
+    attempts = report["security"]["cross_tenant"]
+    yield from _family(
+        "zena_cross_tenant_attempts", "Attempts on other firms, by severity",
+        (({"severity": severity}, attempts[severity]) for severity in ("low", "high")),
+    )  # fmt: skip
     yield from _family(
         "zena_slo_state", "0 ok, 1 burning, 2 exhausted, 3 no data",
         (({"slo": row["id"]}, _UP_STATES[row["state"]]) for row in report["slo"]),

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from zena.kit.db import Raw
 from zena.kit.queue.admin import sizes
+from zena.operate.crossings.figures import crossings
 from zena.operate.metrics.read import Measured, read_series, together
 from zena.operate.metrics.statements import known
 from zena.operate.realtime.processes import live
@@ -147,6 +148,10 @@ async def _queue(seen: _Seen) -> dict[str, Any]:
     }
 
 
+async def _security(seen: _Seen) -> dict[str, Any]:
+    return {"cross_tenant": await crossings(seen.conn, seen.now, seen.until - seen.since)}
+
+
 async def _processes(seen: _Seen) -> list[dict[str, Any]]:
     return [dict(row) for row in await seen.conn.fetch(_PROCESSES)]
 
@@ -198,6 +203,7 @@ _PARTS: Final[Mapping[str, tuple[tuple[str, ...], Callable[[_Seen], Awaitable[An
     "cache": (("cache", "cache.miss"), _cache),
     "queue": (("job", "job.wait"), _queue),
     "realtime": (("ws.delivery", "ws.close", "ws.refused"), _realtime),
+    "security": ((), _security),
     "processes": ((), _processes),
     "loop_lag": (("loop.lag",), _loop_lag),
     "slo": ((), _slo),

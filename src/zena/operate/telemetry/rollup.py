@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from zena.kit.db import Raw
+from zena.operate.crossings import figures as crossings
 from zena.operate.logs import groups
 from zena.operate.slo.objectives import OBJECTIVES
 
@@ -110,6 +111,7 @@ async def drop_old(conn: Raw, now: datetime) -> list[str]:
     await conn.execute("DELETE FROM ops.sli WHERE minute < $1", now - SLI_KEPT)
     await conn.execute("DELETE FROM ops.sli_hour WHERE hour < $1", now - SLI_KEPT)
     await groups.drop_old(conn, now)
+    await crossings.drop_old(conn, now)
     await conn.execute("DELETE FROM ops.heartbeat WHERE seen_at < $1", now - POINTS_KEPT)
     return dropped
 

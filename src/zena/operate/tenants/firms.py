@@ -1,7 +1,5 @@
-"""A firm as a command names it, and sessions of the operations role to handle it with."""
+"""A firm as a command names it."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
@@ -10,14 +8,9 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from zena.kit.clock import Clock
-from zena.kit.db import Database, DatabaseOptions
 from zena.kit.errors import NotFound
 from zena.kit.scope import Scope
-from zena.kit.state import State
-from zena.settings import Role
 
-#: Longest single statement, seconds: a large firm is copied table by table.
-_TIMEOUT: Final = 3600.0
 _FIRM: Final = text("SELECT id, slug, name, status, plan FROM tenant WHERE slug = :slug")
 _LOCKED: Final = text("SELECT id, slug, name, status, plan FROM tenant WHERE slug = :slug FOR UPDATE")
 
@@ -45,19 +38,6 @@ class Firm:
             tenant_slug=self.slug,
             at=clock.now(),
         )
-
-
-@asynccontextmanager
-async def operations(state: State) -> AsyncIterator[Database]:
-    """Open sessions of zena_ops, which sees all rows. LookupError without its URL."""
-    options = DatabaseOptions(
-        state.settings.dsn(Role.OPS), pool_size=2, statement_timeout=_TIMEOUT, application="zena-tenant"
-    )
-    db = Database(options, state.telemetry)
-    try:
-        yield db
-    finally:
-        await db.stop()
 
 
 async def firm_called(session: AsyncSession, slug: str, *, lock: bool = False) -> Firm:

@@ -29,9 +29,9 @@ from zena.operate.backup.refusal import Refused
 from zena.operate.events import TenantImported
 from zena.operate.integrity.finding import Finding
 from zena.operate.integrity.invariants import broken
+from zena.operate.sessions import operations
 from zena.operate.tenants import people
 from zena.operate.tenants.firms import Firm as Row
-from zena.operate.tenants.firms import operations
 from zena.operate.tenants.renaming import Names, give_new_ids, renamed
 from zena.operate.tenants.tables import LEFT_OUT, Table, tenant_tables
 from zena.settings import load_backup_keys

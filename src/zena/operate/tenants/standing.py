@@ -12,7 +12,8 @@ from zena.kit.events import record
 from zena.kit.state import State
 from zena.kit.uow import unit_of_work
 from zena.operate.events import TenantResumed, TenantSuspended
-from zena.operate.tenants.firms import Firm, firm_called, operations
+from zena.operate.sessions import operations
+from zena.operate.tenants.firms import Firm, firm_called
 
 SUSPENDED: Final = "suspended"
 #: What a firm becomes whose deletion has begun: it cannot be served again.

@@ -58,11 +58,11 @@ async def change_tasks(
         outcomes = [await _one(made, one, wish, Seen.of(seen.get(one), in_body=True)) for one in dict.fromkeys(ids)]
         changed = _changed(before, outcomes)
         if not changed:
-            return BulkResult(None, outcomes)
+            return BulkResult(None, outcomes, made.refused)
         session.add(
             BulkChange(tenant_id=scope.tenant, id=batch, created_by=scope.member, created_at=scope.at, before=changed)
         )
-    return BulkResult(batch, outcomes)
+    return BulkResult(batch, outcomes, made.refused)
 
 
 async def _one(made: Change, task_id: UUID, wish: Wish, seen: Seen | None) -> Outcome:
@@ -75,6 +75,7 @@ async def _one(made: Change, task_id: UUID, wish: Wish, seen: Seen | None) -> Ou
             task, warnings = await _fulfil(part, task_id, wish, seen)
             await made.session.flush()
     except Problem as refused:
+        made.refused.append(refused)
         return refused_outcome(task_id, refused)
     made.take(part)
     return Outcome(id=task_id, ok=True, version=task.version, warnings=warnings)

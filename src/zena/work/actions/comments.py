@@ -124,7 +124,7 @@ async def access_comment(
     )
     comment = await session.scalar(query.with_for_update())
     if comment is None or task_id not in {None, comment.task_id} or (comment.internal and scope.role == Role.CLIENT):
-        raise NotFound.of("comment")
+        raise NotFound.of("comment", comment_id)
     try:
         task, project = await access_task(session, scope, comment.task_id, Permission.COMMENTS_CREATE)
     except NotFound:

@@ -87,7 +87,7 @@ async def unlink_tasks(session: AsyncSession, scope: Scope, *, successor_id: UUI
         )
         link = await session.scalar(query)
         if link is None:
-            raise NotFound.of("dependency")
+            raise NotFound.of("dependency", dependency_id)
         keys = await _keys(made, [link.predecessor_id])
         await session.delete(link)
         subject, project, other = after.task.id, after.ground.id, link.predecessor_id

@@ -80,7 +80,7 @@ async def access_label(session: AsyncSession, scope: Scope, label_id: UUID) -> L
     query = select(Label).where(Label.tenant_id == scope.tenant, Label.id == label_id).with_for_update()
     label: Label | None = await session.scalar(query.execution_options(populate_existing=True))
     if label is None:
-        raise NotFound.of("label")
+        raise NotFound.of("label", label_id)
     scope.require(Permission.LABELS_MANAGE)
     return label
 

@@ -139,7 +139,7 @@ async def check_labels(made: Change, labels: Collection[UUID]) -> dict[UUID, str
     query = select(Label.id, Label.name).where(Label.tenant_id == made.scope.tenant, Label.id.in_(labels))
     names = {row.id: row.name for row in await made.session.execute(query.with_for_update(read=True, key_share=True))}
     if len(names) < len(set(labels)):
-        raise NotFound.of("label")
+        raise NotFound.of("label", *(one for one in labels if one not in names))
     return names
 
 

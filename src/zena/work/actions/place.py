@@ -69,7 +69,7 @@ async def _rank_of(made: Change, project_id: UUID, other: UUID, task_id: UUID | 
     )
     found = await made.session.scalar(query)
     if found is None or other == task_id:
-        raise NotFound.of("task")
+        raise NotFound.of("task", other)
     return found
 
 

@@ -179,7 +179,7 @@ async def _parent(made: Change, ground: Ground, parent_id: UUID) -> Task:
     )
     parent = await made.session.scalar(query.with_for_update().execution_options(populate_existing=True))
     if parent is None:
-        raise NotFound.of("task")
+        raise NotFound.of("task", parent_id)
     return parent
 
 

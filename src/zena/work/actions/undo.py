@@ -54,10 +54,11 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class BulkResult:
-    """`id` undoes the change; None when nothing changed."""
+    """`id` undoes the change; None when nothing changed. `refused` are the refusals behind the outcomes."""
 
     id: UUID | None
     outcomes: list[Outcome]
+    refused: list[Problem]
 
 
 def refused_outcome(task_id: UUID, refused: Problem) -> Outcome:
@@ -78,14 +79,14 @@ async def undo_bulk(session: AsyncSession, scope: Scope, *, bulk_id: UUID) -> Bu
     query = select(BulkChange).where(BulkChange.tenant_id == scope.tenant, BulkChange.id == bulk_id).with_for_update()
     bulk = await session.scalar(query)
     if bulk is None or not (scope.role in RULERS or bulk.created_by == scope.member):
-        raise NotFound.of("bulk_change")
+        raise NotFound.of("bulk_change", bulk_id)
     if bulk.undone_at is not None:
         raise Conflict(N_("This was undone before."))
     async with change(session, scope, new_id()) as made:
         await hold_projects(session, scope, [UUID(row["id"]) for row in bulk.before])
         outcomes = [await _back(made, row) for row in reversed(bulk.before)]
         bulk.undone_at, bulk.undone_by = scope.at, scope.member
-    return BulkResult(made.batch, outcomes)
+    return BulkResult(made.batch, outcomes, made.refused)
 
 
 def _picture(task: Task) -> dict[str, Any]:
@@ -103,6 +104,7 @@ async def _back(made: Change, row: Mapping[str, Any]) -> Outcome:
             task = await _put_back(part, task_id, row)
             await made.session.flush()
     except Problem as refused:
+        made.refused.append(refused)
         return refused_outcome(task_id, refused)
     made.take(part)
     return Outcome(id=task_id, ok=True, version=task.version)
@@ -112,7 +114,7 @@ async def _put_back(made: Change, task_id: UUID, row: Mapping[str, Any]) -> Task
     query = select(Task.version, Task.deleted_at).where(Task.tenant_id == made.scope.tenant, Task.id == task_id)
     now = (await made.session.execute(query)).first()
     if now is None:
-        raise NotFound.of("task")
+        raise NotFound.of("task", task_id)
     if now.version != row["after"]:
         raise Conflict(N_("Somebody changed this meanwhile."))
     if (now.deleted_at is not None) != row["trashed"]:

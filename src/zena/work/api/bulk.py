@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from zena.accounts.permissions import Permission
 from zena.kit.access import may
 from zena.kit.errors import plain_text
+from zena.kit.problems import AnyRequest, note_missing
 from zena.kit.scope import Scope
 from zena.work.actions.bulk import MAX_IDS, Wish, change_tasks
 from zena.work.actions.undo import BulkResult, Outcome, undo_bulk
@@ -85,9 +86,11 @@ class BulkOutcome(msgspec.Struct, frozen=True):
 
 
 @post("/api/v1/app/tasks/bulk", opt=may(Permission.TASKS_UPDATE), status_code=200)
-async def bulk(session: AsyncSession, actor: Scope, data: BulkChange) -> Response[BulkOutcome]:
+async def bulk(request: AnyRequest, session: AsyncSession, actor: Scope, data: BulkChange) -> Response[BulkOutcome]:
     """Change many tasks; what is refused for one leaves the others as wished."""
-    return _answer(await change_tasks(session, actor, ids=data.ids, wish=data.wish(), versions=data.versions))
+    result = await change_tasks(session, actor, ids=data.ids, wish=data.wish(), versions=data.versions)
+    note_missing(request, result.refused)
+    return _answer(result)
 
 
 @post("/api/v1/app/tasks/bulk/{bulk_id:uuid}/undo", opt=may(Permission.TASKS_UPDATE), status_code=200)

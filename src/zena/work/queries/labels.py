@@ -26,5 +26,5 @@ async def all_labels(conn: Raw, scope: Scope) -> bytes:
 async def one_label(conn: Raw, scope: Scope, label_id: UUID) -> tuple[bytes, int]:
     row: Any = await conn.fetchrow(_ONE, scope.tenant, label_id)
     if row is None:
-        raise NotFound.of("label")
+        raise NotFound.of("label", label_id)
     return msgspec.json.encode(LabelRow(**row)), row["version"]

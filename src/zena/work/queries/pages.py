@@ -26,7 +26,7 @@ async def project_by_key(conn: Raw, scope: Scope, key: str) -> ProjectDetail:
     """Return the project people call HBR; 404 unless the actor sees it."""
     found = await conn.fetchval("SELECT id FROM project WHERE tenant_id = $1 AND key = $2", scope.tenant, key.upper())
     if found is None:
-        raise NotFound.of("project")
+        raise NotFound.of("project", key)
     return await project_with(conn, scope, found)
 
 

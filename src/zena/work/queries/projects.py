@@ -111,7 +111,7 @@ async def one_project(conn: Raw, scope: Scope, project_id: UUID, *, trashed: boo
     text = f"SELECT {body}, p.version FROM {source} WHERE {' AND '.join(where)}"  # noqa: S608 - values are bound
     row = await conn.fetchrow(text, *bound.values)
     if row is None:
-        raise NotFound.of("project")
+        raise NotFound.of("project", project_id)
     return row[0].encode(), row[1]
 
 
@@ -120,7 +120,7 @@ async def check_project_seen(conn: Raw, scope: Scope, project_id: UUID) -> None:
     bound = Bound([scope.tenant, project_id])
     where = f"p.tenant_id = $1 AND p.id = $2 AND p.deleted_at IS NULL AND {project_sight(scope, bound)}"
     if not await conn.fetchval(f"SELECT true FROM project p WHERE {where}", *bound.values):  # noqa: S608 - bound
-        raise NotFound.of("project")
+        raise NotFound.of("project", project_id)
 
 
 async def project_members(conn: Raw, scope: Scope, project_id: UUID) -> bytes:

@@ -69,7 +69,7 @@ async def one_task(conn: Raw, scope: Scope, task_id: UUID, *, trashed: bool = Fa
         where.append(LIVE)
     row = await conn.fetchrow(_one(where), *bound.values)
     if row is None:
-        raise NotFound.of("task")
+        raise NotFound.of("task", task_id)
     return row[0].encode(), row[1]
 
 
@@ -82,7 +82,7 @@ async def task_by_key(conn: Raw, scope: Scope, key: str) -> tuple[bytes, int]:
     where = ["p.tenant_id = $1 AND p.key = $2 AND t.number = $3", LIVE, "p.deleted_at IS NULL"]
     row = await conn.fetchrow(_one([*where, task_sight(scope), project_sight(scope, bound)]), *bound.values)
     if row is None:
-        raise NotFound.of("task")
+        raise NotFound.of("task", key)
     return row[0].encode(), row[1]
 
 

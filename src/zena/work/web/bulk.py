@@ -12,6 +12,7 @@ from zena.accounts.permissions import Permission
 from zena.kit.access import may
 from zena.kit.html import AnyRequest, told
 from zena.kit.i18n import N_, Text
+from zena.kit.problems import note_missing
 from zena.kit.scope import Scope
 from zena.kit.text import safe_next
 from zena.work.actions.bulk import Wish, change_tasks
@@ -27,6 +28,7 @@ NOBODY = "none"
 async def bulk(request: AnyRequest, session: AsyncSession, actor: Scope) -> Response[str]:
     form = await request.form()
     result = await change_tasks(session, actor, ids=forms.ids(form, "ids"), wish=wish_of(form))
+    note_missing(request, result.refused)
     undo = f"/tasks/bulk/{result.id}/undo" if result.id else None
     return told(request, outcome(result), safe_next(forms.words(form, "back"), "/tasks"), undo=undo)
 

@@ -18,6 +18,7 @@ export class Line {
   #timer = 0;
   #failed = 0;
   #told = 0; // the pause the server named when it sent us away
+  #sent = false; // whether that is what we wait for: nothing makes it shorter, or all would come at once
 
   /** `on` is told: event(channel, message), gap(channel) when events may be missing, state(connected), barred() when no socket ever opens, ended() when the session is over. */
   constructor(on) {
@@ -38,11 +39,13 @@ export class Line {
       this.#wanted.set(channel, since);
       this.#subscribe(channel);
     }
-    if (this.#wanted.size && !this.#socket) this.open();
+    if (this.#wanted.size && !this.#socket && !this.#timer) this.open();
   }
 
   async open() {
     clearTimeout(this.#timer);
+    this.#timer = 0;
+    this.#sent = false;
     if (this.#socket) return;
     this.#socket = {};
     try {
@@ -60,7 +63,7 @@ export class Line {
 
   /** Look whether the line is still there, e.g. after the computer slept. */
   check() {
-    if (!this.#socket && this.#wanted.size) this.open();
+    if (!this.#socket && this.#wanted.size) this.#sent || this.open();
     else if (this.#ready && Date.now() - this.#heard > SILENCE) this.#socket.close();
     else this.#say({ op: "ping" });
   }
@@ -108,6 +111,7 @@ export class Line {
     if (code === SHUT_OUT) return this.on.ended();
     this.on.state(false);
     if (code === BROKEN && ++this.#failed >= HOPELESS) return this.on.barred();
+    this.#sent = this.#told > 0;
     this.#timer = setTimeout(() => this.open(), this.#told || this.#pause * (0.5 + Math.random()));
     if (!this.#told) this.#pause = Math.min(this.#pause * 2, LONGEST_PAUSE);
     this.#told = 0;
