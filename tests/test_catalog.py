@@ -20,6 +20,9 @@ WITHOUT_TENANT = {
 #: SECURITY DEFINER functions, all in schema gate.
 GATE = {
     "enter": "authenticates",
+    "open_visit": "the visit of support a session makes; for gate.enter and gate.standing alone",
+    "open_visits": "operators' console; who of the staff looks where, for zena_ops_read only",
+    "lapsed_visits": "visits that are over; ids only",
     "user_by_email": "sign-in",
     "my_tenants": "firm switcher",
     "invitation": "invitation by hash",

@@ -30,6 +30,7 @@ COMMANDS = (
     ),
     ("user", LazyCommand("People: make an account, look at it, open and shut it.", "zena.accounts.cli.standing:app")),
     ("operator", LazyCommand("Staff of this installation.", "zena.accounts.cli:operator")),
+    ("support", LazyCommand("Visits of support to firms: list, end.", "zena.operate.cli.support:app")),
     ("demo", LazyCommand("Load the demonstration firm.", "zena.work.cli:demo_app")),
     ("slo", LazyCommand("Service levels: budgets, burn rates, alerts.", "zena.operate.cli.slo:app")),
     ("logs", LazyCommand("Log lines of all channels, errors by code.", "zena.operate.cli.logs:app")),

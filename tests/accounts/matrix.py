@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import func
 
 from tests.factories import Firm
+from tests.factories.support import make_visit
 from tests.matrix import EVERYONE, STAFF, Row
 from zena.accounts.models import ApiToken, Invitation
 from zena.accounts.permissions import Permission, Role
@@ -140,9 +141,17 @@ PAGES = [
     Row("GET", "/audit", MANAGERS),
     Row("GET", "/settings", MANAGERS),
     Row("POST", "/settings", MANAGERS, ok=303, form=sends(name="Firm")),
+    Row("GET", "/settings/support", MANAGERS),
+    Row("POST", "/settings/support/{visit_id:uuid}/end", MANAGERS, ok=303, form=sends()),
+    Row("POST", "/support/departure", EVERYONE, ok=303, form=sends()),
 ]
 
-ROWS = [*AUTH, *ME, *APP, *WAYS_IN, *PAGES]
+SUPPORT = [
+    Row("GET", "/api/v1/app/support-visits", MANAGERS),
+    Row("DELETE", "/api/v1/app/support-visits/{visit_id:uuid}", MANAGERS, ok=204),
+]
+
+ROWS = [*AUTH, *ME, *APP, *SUPPORT, *WAYS_IN, *PAGES]
 
 
 async def furnish(state: State, firm: Firm) -> dict[str, str]:
@@ -175,6 +184,7 @@ async def furnish(state: State, firm: Firm) -> dict[str, str]:
             )
         )
     return {
+        "visit_id": str(await make_visit(state.db, firm)),
         "tenant_id": str(firm.tenant),
         "member_id": str(viewer.member),
         "session_id": str(owner.session),

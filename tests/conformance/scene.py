@@ -11,6 +11,7 @@ import httpx
 from tests.conformance.crawl import form_headers
 from tests.factories import Firm, make_firm
 from tests.factories.firms import As
+from tests.factories.support import make_visit
 from zena.accounts.permissions import Role
 from zena.kit.state import State
 
@@ -55,6 +56,7 @@ async def furnished(state: State, http: httpx.AsyncClient) -> Scene:
     await _tasks(scene)
     await _talk_and_trash(scene)
     await _import(scene)
+    scene.ids["visit_id"] = str(await make_visit(state.db, scene.firm, f"Request about {scene.mark}"))
     return scene
 
 

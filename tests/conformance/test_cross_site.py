@@ -17,7 +17,7 @@ PLAIN = {"content-type": "text/plain"}
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 _NAMES = (
     "bulk_id", "comment_id", "dependency_id", "import_id", "invitation_id", "label_id", "member_id", "project_id",
-    "session_id", "task_id", "tenant_id", "token_id",
+    "session_id", "task_id", "tenant_id", "token_id", "visit_id",
 )  # fmt: skip
 IDS = dict.fromkeys(_NAMES, "00000000-0000-7000-8000-000000000000")
 IDS |= {"token": "dead", "project_key": "ABC", "task_key": "ABC-1"}

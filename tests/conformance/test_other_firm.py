@@ -136,7 +136,8 @@ async def test_B01_anothers_id_is_refused_like_one_that_does_not_exist(
         answer = await _send(pair.mine, row, ids, ids)
         assert told(answer, pair.other.canaries, ids) == set()
         answers.append(same_answer(answer, ids))
-        assert answer.status_code in {404, 410} or "token" in sent, answer.text[:500]
+        closed = answer.status_code == 403 and row.path.startswith("/ops/")  # to firms, whatever stands in the address
+        assert answer.status_code in {404, 410} or closed or "token" in sent, answer.text[:500]
     assert answers[0] == answers[1]
     assert await fingerprint(urls, pair.other.firm) == before
 

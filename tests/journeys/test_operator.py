@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pyotp
 import pytest
@@ -18,6 +19,7 @@ from tests.kit.pg import open_folder
 pytestmark = pytest.mark.browser
 
 EMAIL, PASSWORD = "lan@ben-thanh.example", "một nhịp cầu qua sông nhỏ"
+OWNER = "an.nguyen@meridian.example"
 PAGES = (
     "/ops", "/ops?span=24h", "/ops?span=30d", "/ops/requests", "/ops/queries", "/ops/cache", "/ops/queue",
     "/ops/realtime", "/ops/tenants", "/ops/logs", "/ops/backups", "/ops/changes", "/ops/settings",
@@ -157,6 +159,61 @@ async def test_the_console_is_walked_with_the_keyboard(operator: BrowserContext,
     await page.keyboard.press("Enter")
     await expect(current).to_have_attribute("href", "/ops/queue")
     await page.close()
+
+
+async def test_an_operator_enters_a_firm_and_its_owner_sees_it_and_ends_it(
+    operator: BrowserContext, browser: Browser, house: House, axe: str, screens: Path
+) -> None:
+    house.zena("demo")
+    link = house.site.url + urlsplit(house.zena("user", "reset-link", OWNER).strip()).path
+    page = await operator.new_page()
+    wrong: list[str] = []
+
+    async def look(page: Page, name: str) -> None:
+        """Keep a still at either width, in either colours, and ask axe."""
+        for scheme, width in (("light", 1440), ("dark", 390)):
+            await page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+            await page.set_viewport_size({"width": width, "height": 844 if width < 720 else 900})
+            wrong.extend(await serious(page, axe))
+            await page.screenshot(path=screens / f"support-{name}-{width}-{scheme}.png", full_page=True)
+
+    await page.goto(f"{house.site.url}/profile")
+    await page.select_option("[name=locale]", "en")
+    await page.click("form button.go")
+    await page.goto(f"{house.site.url}/ops/tenants?q=meridian")
+    await page.click("tr:has-text('Meridian') a:has-text('Enter')")
+    await page.fill("[name=reason]", "too short")
+    await page.click("form[action$='/visit'] button.go")
+    await expect(page.locator("form[action$='/visit'] [aria-invalid]")).to_be_visible()
+    await look(page, "asked")
+    await page.fill("[name=reason]", "Request 4711: the board shows no tasks")
+    await page.click("form[action$='/visit'] button.go")
+    banner = page.locator(".notice.standing")
+    await expect(banner).to_contain_text("as support until")
+    await page.goto(f"{house.site.url}/tasks")
+    await look(page, "visit")
+
+    async with await browser.new_context(viewport={"width": 1440, "height": 900}) as other:
+        mine = await other.new_page()
+        await mine.goto(link)
+        await mine.fill("[name=password]", PASSWORD)
+        await mine.click("form button.go")
+        await mine.goto(f"{house.site.url}/sign-in")
+        await mine.fill("[name=email]", OWNER)
+        await mine.fill("[name=password]", PASSWORD)
+        await mine.click("form button.go")
+        await expect(mine.locator(".notice.standing")).to_contain_text("looks at your firm")
+        await look(mine, "told")
+        await mine.click(".notice.standing a")
+        await mine.click("summary:has-text('Opened')")
+        await expect(mine.locator("main")).to_contain_text("GET /tasks")
+        await look(mine, "list")
+        await mine.click("button:has-text('End now')")
+        await expect(mine.locator("main")).to_contain_text("ended by your firm")
+        await look(mine, "ended")
+    await expect(banner).to_have_count(0, timeout=10_000)  # the live connection closes, and the page is loaded again
+    await page.close()
+    assert wrong == []
 
 
 async def a_kept_request(page: Page, house: House) -> str:

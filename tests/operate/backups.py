@@ -21,6 +21,7 @@ from zena.kit.storage import LocalStorage, Stored
 from zena.operate.backup.making import Made, create
 from zena.operate.backup.proving import verify
 from zena.operate.backup.restoring import Restored, restore
+from zena.operate.tenants.again import erase_again
 from zena.settings import Settings
 
 MIGRATIONS = "zena.migrations.run"
@@ -59,7 +60,9 @@ class House:
     def restore(self, path: Path, at: datetime | None = None, **changes: Any) -> Restored:
         found, head = self.settings.model_copy(update=changes), head_on_disk(MIGRATIONS) or ""
         now = at or SystemClock().now()
-        return asyncio.run(restore(found, path, now, head=head, upgrade=lambda new: upgraded(new, MIGRATIONS)))
+        return asyncio.run(
+            restore(found, path, now, head=head, upgrade=lambda new: upgraded(new, MIGRATIONS), erase_again=erase_again)
+        )
 
     def ask(self, *statements: str) -> Any:
         return ask(self.server.urls().superuser, *statements)

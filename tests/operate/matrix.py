@@ -19,4 +19,10 @@ PAGES = (
     "/settings",
 )
 
-ROWS = [Row("GET", f"/ops{page}", other=403) for page in PAGES]
+VISIT = "/ops/tenants/{tenant_id:uuid}/visit"
+
+ROWS = [
+    *(Row("GET", f"/ops{page}", other=403) for page in PAGES),
+    Row("GET", VISIT, other=403),
+    Row("POST", VISIT, other=403, form=lambda _: {"reason": "Request 4711: no tasks", "minutes": "60"}),
+]

@@ -18,6 +18,7 @@ from zena.operate.backup import shelf, wal
 from zena.operate.backup.base import KEEP, make_base
 from zena.operate.backup.refusal import Refused
 from zena.operate.backup.rewinding import rewind
+from zena.operate.tenants.again import erase_again
 from zena.settings import load_backup_keys
 
 pytestmark = pytest.mark.proof
@@ -37,7 +38,7 @@ def base(house: House) -> shelf.Kept:
 
 def back(house: House, to: datetime | None) -> Path:
     head = head_on_disk(MIGRATIONS) or ""
-    return rewind(house.settings, SystemClock().now(), to=to, head=head)
+    return rewind(house.settings, SystemClock().now(), to=to, head=head, erase_again=erase_again)[0]
 
 
 def lay_down(house: House) -> None:
@@ -147,6 +148,23 @@ def test_two_base_backups_are_kept_and_the_log_since_the_older(house: House) -> 
     for command in (("verify",), ("restore", "--yes")):
         ran = house.zena("backup", *command, kept[0].path.name)
         assert (ran.code, "is a base backup" in ran.err) == (Exit.DATA, True)
+
+
+def test_a_firm_that_was_deleted_after_that_moment_is_erased_again(house: House) -> None:
+    base(house)
+    moment, slug = house.ask("SELECT clock_timestamp()"), house.ask("SELECT slug FROM tenant")
+    ran = house.zena("tenant", "delete", slug, "--confirm", slug, "--yes", "--no-export")
+    assert ran.code == 0, ran.err
+    lay_down(house)
+    stopped(house)
+    try:
+        ran = house.zena("backup", "rewind", "--to", f"{moment:%Y-%m-%dT%H:%M:%S}", "--yes")
+    finally:
+        house.server.start()
+    assert ran.code == 0, ran.err
+    assert "were erased from it again" in ran.out
+    assert house.ask("SELECT count(*) FROM tenant") == 0
+    assert house.ask(TASKS) == 0
 
 
 def test_a_server_that_keeps_no_log_says_so() -> None:

@@ -15,6 +15,7 @@ from zena.kit.posture import head_on_disk
 from zena.operate.backup.making import create
 from zena.operate.backup.refusal import Refused
 from zena.operate.backup.restoring import Restored, restore
+from zena.operate.tenants.again import erase_again
 from zena.settings import Settings
 
 pytestmark = pytest.mark.proof
@@ -42,7 +43,14 @@ def older() -> Iterator[EmbeddedPostgres]:
 def put_back(settings: Settings, house: House) -> Restored:
     newest, head = max((house.folder / "backups").glob("zena-*.zbk")), head_on_disk(MIGRATIONS) or ""
     return asyncio.run(
-        restore(settings, newest, SystemClock().now(), head=head, upgrade=lambda new: upgraded(new, MIGRATIONS))
+        restore(
+            settings,
+            newest,
+            SystemClock().now(),
+            head=head,
+            upgrade=lambda new: upgraded(new, MIGRATIONS),
+            erase_again=erase_again,
+        )
     )
 
 

@@ -4,7 +4,9 @@ from typing import Any, Final
 
 from litestar import Request
 
-from zena.accounts.entry import ENTER_SQL, SAFE_METHODS, WRITES_ANYWAY, credential_of
+from zena.accounts.credentials import credential_of
+from zena.accounts.entry import ENTER_SQL, WRITES_ANYWAY
+from zena.accounts.visiting import SAFE_METHODS
 from zena.kit.maintenance import Mode
 from zena.kit.state import State, state_of
 
@@ -15,6 +17,7 @@ SESSION_ROUTES: Final = frozenset(
         "/sign-in/code",
         "/sign-in/link/{token}",
         "/sign-out",
+        "/support/departure",
         "/confirm",
         "/firms/{tenant_id}",
         "/profile/sessions/{session_id}/end",

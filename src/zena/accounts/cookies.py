@@ -5,7 +5,7 @@ from typing import Final
 from litestar.datastructures import Cookie
 
 from zena.accounts.actions.sessions import Opened
-from zena.accounts.entry import cookie_name
+from zena.accounts.credentials import cookie_name
 from zena.kit.html import LOOK_COOKIE
 from zena.kit.state import State
 

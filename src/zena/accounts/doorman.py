@@ -5,7 +5,8 @@ from typing import Final
 
 import asyncpg
 
-from zena.accounts.entry import ENTER_SQL, Credential, entered_by
+from zena.accounts.credentials import Credential
+from zena.accounts.entry import ENTER_SQL, entered_by
 from zena.kit.clock import Clock, SystemClock
 from zena.kit.db import Database
 from zena.kit.errors import Forbidden, Unauthorized

@@ -1,31 +1,26 @@
 """The one door: how a request becomes a person, a tenant and what they may do. Sessions, tokens, sockets pass here."""
 
-import hashlib
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from litestar import Request
-from litestar.connection import ASGIConnection
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from zena.accounts.credentials import credential_of, unknown
 from zena.accounts.idempotency import begin, keep
 from zena.accounts.permissions import permissions_of
+from zena.accounts.visiting import SAFE_METHODS, look, may_write
 from zena.kit.access import Access, Door, access_of
 from zena.kit.csrf import check_form_token, given_form_token
 from zena.kit.errors import Forbidden, Unauthorized
-from zena.kit.scope import Identity, Scope
+from zena.kit.scope import Identity, Scope, SupportAccess, Visitor
 from zena.kit.state import State, state_of
-from zena.kit.uow import READ_WRITE, Reader, unit_of_work
+from zena.kit.uow import READ_ONLY, READ_WRITE, Reader, unit_of_work
 from zena.kit.visit import Visit, visit_of
 
-Connection = ASGIConnection[Any, Any, Any, Any]
-
-SECURE_COOKIE = "__Host-zena"
-PLAIN_COOKIE = "zena_plain"
-SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 FORM_TYPES = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
 SERVED = frozenset({"active", "trial"})
 #: In the scope's state of a request that may write while changes are switched off (accounts/closed.py).
@@ -36,18 +31,6 @@ _ENTER = text("SELECT * FROM gate.enter(:kind, :hash)")
 
 
 @dataclass(frozen=True, slots=True)
-class Credential:
-    """What the caller showed: a session's cookie, an API token or a socket ticket, as its SHA-256."""
-
-    kind: str
-    digest: bytes
-
-    @classmethod
-    def of(cls, kind: str, value: str) -> "Credential":
-        return cls(kind, hashlib.sha256(value.encode()).digest())
-
-
-@dataclass(frozen=True, slots=True)
 class Entered:
     """Who came in. `scope` is None for somebody without a tenant; `refusal` then says why."""
 
@@ -55,23 +38,6 @@ class Entered:
     scope: Scope | None = None
     refusal: str | None = None
     position: int = 0  # of the tenant's outbox when the transaction began: what a page has seen at least
-
-
-def cookie_name(state: State) -> str:
-    """Return the session cookie's name: host-bound wherever the browser trusts the origin."""
-    return SECURE_COOKIE if state.is_secure else PLAIN_COOKIE
-
-
-def credential_of(connection: Connection, state: State) -> Credential | None:
-    """Return the credential a request carries; a bearer token wins over a cookie."""
-    authorization = connection.headers.get("authorization")
-    if authorization is not None:
-        scheme, _, token = authorization.partition(" ")
-        if scheme.lower() != "bearer" or not token:
-            raise Unauthorized("Use the Bearer scheme.", code="TOKEN_INVALID")
-        return Credential.of("token", token.strip())
-    cookie = connection.cookies.get(cookie_name(state))
-    return Credential.of("session", cookie) if cookie else None
 
 
 def entered_by(row: Mapping[Any, Any], visit: Visit, at: datetime) -> Entered:
@@ -132,8 +98,10 @@ async def refuse_early(request: Request[Any, Any, Any]) -> None:
     async with state.db.lend() as conn:
         row = await conn.fetchrow(ENTER_SQL, credential.kind, credential.digest)
     if row is None:
-        raise _unknown(credential)
-    demand(access, entered_by(row, visit_of(request.scope), state.clock.now()))
+        raise unknown(credential)
+    entered = entered_by(row, visit_of(request.scope), state.clock.now())
+    await look(request, state, entered.scope)
+    demand(access, entered)
 
 
 async def provide_session(request: Request[Any, Any, Any]) -> AsyncGenerator[AsyncSession, None]:
@@ -143,6 +111,8 @@ async def provide_session(request: Request[Any, Any, Any]) -> AsyncGenerator[Asy
         if request.scope["state"].get(WRITES_ANYWAY):
             await session.execute(READ_WRITE)
         entered = await _enter(session, request, state)
+        if not may_write(request, entered.scope):
+            await session.execute(READ_ONLY)
         session.info.update(entered=entered, identity=entered.identity, scope=entered.scope, position=entered.position)
         if entered.identity is not None:
             await _check_form(request, entered.identity)
@@ -161,12 +131,15 @@ async def provide_reader(request: Request[Any, Any, Any]) -> AsyncGenerator[Read
     async with state.db.lend() as conn, conn.transaction():
         row = await conn.fetchrow(ENTER_SQL, credential.kind, credential.digest)
         if row is None:
-            raise _unknown(credential)
+            raise unknown(credential)
         entered = entered_by(row, visit_of(request.scope), state.clock.now())
         _admit(request, state, entered)
+        await look(request, state, entered.scope)
         demand(access_of(request), entered)
         if entered.scope is None:
             raise Forbidden(detail=entered.refusal, code="NO_TENANT_ACCESS")
+        if not may_write(request, entered.scope):
+            await conn.execute(READ_ONLY.text)
         yield Reader(conn, entered.scope, entered.position)
 
 
@@ -199,8 +172,9 @@ async def _enter(session: AsyncSession, request: Request[Any, Any, Any], state: 
         if row is not None:
             entered = entered_by(row, visit_of(request.scope), state.clock.now())
         elif access.door is not Door.PUBLIC:
-            raise _unknown(credential)
+            raise unknown(credential)
     _admit(request, state, entered)
+    await look(request, state, entered.scope)
     demand(access, entered)
     return entered
 
@@ -239,11 +213,7 @@ def _scope(row: Mapping[Any, Any], identity: Identity, at: datetime) -> Scope:
         request_id=identity.request_id,
         ip=identity.ip,
         token=identity.token,
+        support=SupportAccess(row["visit_id"], row["visit_ends_at"]) if row["visit_id"] else None,
+        visitor=Visitor(row["visitor"], row["visitor_until"]) if row["visitor"] else None,
         at=at,
     )
-
-
-def _unknown(credential: Credential) -> Unauthorized:
-    if credential.kind == "token":
-        return Unauthorized("This token is unknown, expired or revoked.", code="TOKEN_INVALID")
-    return Unauthorized("This session has ended. Sign in again.")

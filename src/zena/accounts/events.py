@@ -134,3 +134,28 @@ class RecoveryCodeUsed(Event, frozen=True):
     """The subject is the person."""
 
     left: int
+
+
+@event("access.support_began")
+class SupportBegan(Event, frozen=True):
+    """An operator may look at the firm until `ends_at`. The subject is the visit, here and in the next two."""
+
+    operator: str
+    reason: str
+    ends_at: datetime
+
+
+@event("access.support_looked")
+class SupportLooked(Event, frozen=True):
+    """What they asked for: method and path. The same thing is told once a minute; refused changes are told too."""
+
+    operator: str
+    opened: str
+
+
+@event("access.support_ended")
+class SupportEnded(Event, frozen=True):
+    """The visit is over: `how` is left, firm, operations, limit or access."""
+
+    operator: str
+    how: str

@@ -16,8 +16,12 @@ from zena.accounts.actions.passwords import make_link, make_reset_link
 from zena.accounts.actions.people import create_user as _create_user
 from zena.accounts.actions.resealing import Resealed, reseal, sealed_under
 from zena.accounts.actions.set_up import make_set_up_link
+from zena.accounts.actions.visits import LIMITS as VISIT_LIMITS
+from zena.accounts.actions.visits import Wish, begin_visit, end_visit, installation
+from zena.accounts.cookies import session_cookie
+from zena.accounts.credentials import cookie_name
 from zena.accounts.doorman import Keeper
-from zena.accounts.entry import Entered, cookie_name
+from zena.accounts.entry import Entered
 from zena.accounts.passwords import hash_password
 from zena.accounts.permissions import Permission, Role, permissions_of
 from zena.accounts.queries.actors import member_scope
@@ -32,6 +36,7 @@ from zena.kit.templates import initials
 from zena.kit.uow import enter_tenant, unit_of_work
 
 __all__ = [
+    "VISIT_LIMITS",
     "Borrowed",
     "ChainReport",
     "Entered",
@@ -43,7 +48,9 @@ __all__ = [
     "Role",
     "StepUp",
     "TeamNumbers",
+    "Wish",
     "add_member",
+    "begin_visit",
     "borrow_session",
     "chain",
     "check_slug",
@@ -51,8 +58,10 @@ __all__ = [
     "cookie_name",
     "create_tenant",
     "create_user",
+    "end_visit",
     "find_member_by_email",
     "give_back",
+    "installation",
     "issue_reset_link",
     "issue_set_up_link",
     "issue_sign_in_link",
@@ -65,6 +74,7 @@ __all__ = [
     "reseal",
     "restart_chain",
     "sealed_under",
+    "session_cookie",
     "team_numbers",
     "verify_chain",
 ]

@@ -10,8 +10,9 @@ from sqlalchemy import func, select, text, update
 
 from zena.accounts.actions.invitations import VALID
 from zena.accounts.actions.passwords import RESET_VALID, make_reset_link
-from zena.accounts.letters import NOTICES, invitation_letter, notice_letter, reset_letter
-from zena.accounts.models import Invitation, Membership, UserAccount
+from zena.accounts.actions.visits import end_visit, installation
+from zena.accounts.letters import NOTICES, invitation_letter, notice_letter, reset_letter, visit_letter
+from zena.accounts.models import Invitation, Membership, SupportVisit, UserAccount
 from zena.accounts.queries.people import person
 from zena.accounts.secrecy import digest, new_secret
 from zena.kit.i18n import DEFAULT_LOCALE
@@ -19,9 +20,10 @@ from zena.kit.mail import Letter, MailRefused
 from zena.kit.queue import JobWork, RejectJob
 from zena.kit.registry import CronSpec, JobSpec
 from zena.kit.throttle import sweep_throttle
-from zena.kit.uow import enter_tenant
+from zena.kit.uow import enter_tenant, unit_of_work
 
 _SWEEP: Final = text("SELECT gate.sweep()")
+_LAPSED: Final = text("SELECT tenant_id, id, how FROM gate.lapsed_visits()")
 
 
 async def mail_reset(work: JobWork, *, user_id: UUID) -> None:
@@ -76,6 +78,30 @@ async def mail_notice(work: JobWork, *, user_id: UUID, kind: str) -> None:
         await _send(work, notice_letter(to=row.email, name=row.name, locale=locale, kind=kind, public_url=url))
 
 
+async def mail_visit(work: JobWork, *, visit_id: UUID, user_id: UUID) -> None:
+    """Tell an owner or admin that an operator looks at their firm, and why."""
+    async with work.transaction() as (session, scope):
+        wanted = (SupportVisit.tenant_id == scope.tenant) & (SupportVisit.id == visit_id)
+        visit = await session.scalar(select(SupportVisit).where(wanted))
+        await enter_tenant(session, scope.tenant, user_id)
+        row = await person(session, user_id)
+    if visit is not None and row is not None:
+        url = work.state.settings.public_url
+        locale = row.locale or scope.locale
+        letter = visit_letter(row.email, row.name, locale, scope=scope, visit=visit, zone=row.timezone, public_url=url)
+        await _send(work, letter)
+
+
+async def end_visits(work: JobWork) -> None:
+    """Note the end of visits that are over by themselves. They open nothing since before."""
+    async with work.untenanted() as session:
+        lapsed = (await session.execute(_LAPSED)).all()
+    for tenant, visit, how in lapsed:
+        async with work.slots, unit_of_work(work.state.db) as session:
+            await enter_tenant(session, tenant)
+            await end_visit(session, installation(tenant, work.state.clock.now()), visit=visit, how=how)
+
+
 async def sweep(work: JobWork) -> None:
     """Delete expired links, tickets, sessions, kept answers and old counters (H08)."""
     async with work.untenanted() as session:
@@ -94,5 +120,9 @@ JOBS: Final = (
     JobSpec("accounts.mail_reset", mail_reset),
     JobSpec("accounts.mail_invitation", mail_invitation),
     JobSpec("accounts.mail_notice", mail_notice),
+    JobSpec("accounts.mail_visit", mail_visit),
 )
-CRONS: Final = (CronSpec("accounts.sweep", "17 * * * *", sweep),)
+CRONS: Final = (
+    CronSpec("accounts.end_visits", "* * * * *", end_visits),
+    CronSpec("accounts.sweep", "17 * * * *", sweep),
+)

@@ -2,8 +2,11 @@
 
 from typing import Final
 
+from zena.accounts.models import SupportVisit
+from zena.kit.formats import exact
 from zena.kit.i18n import N_, Text, translate
 from zena.kit.mail import Letter
+from zena.kit.scope import Scope
 from zena.kit.text import isolate
 
 _RESET_SUBJECT: Final = N_("Choose a new password")
@@ -52,6 +55,25 @@ def notice_letter(*, to: str, name: str, locale: str, kind: str, public_url: str
         link=f"{public_url}/reset",
     )
     return _letter(to, name, locale, _NOTICE_SUBJECT, body)
+
+
+def visit_letter(  # noqa: PLR0913 - what stands in one letter
+    to: str, name: str, locale: str, *, scope: Scope, visit: SupportVisit, zone: str | None, public_url: str
+) -> Letter:
+    """Return the letter that tells a firm who looks at it. The time is the reader's, or the firm's."""
+    body = N_(
+        "Hello %(name)s,\n\n"
+        "%(operator)s of the support of this installation looks at %(firm)s until %(until)s. "
+        "They can change nothing. The reason they gave:\n\n%(reason)s\n\n"
+        "What they open, and a button that ends it now, is here:\n\n%(link)s\n",
+        name=isolate(name),
+        operator=isolate(visit.operator_name),
+        firm=isolate(scope.tenant_name),
+        until=exact(visit.ends_at, locale, zone or scope.timezone),
+        reason=visit.reason,
+        link=f"{public_url}/settings/support",
+    )
+    return _letter(to, name, locale, N_("Support looks at %(firm)s", firm=isolate(scope.tenant_name)), body)
 
 
 def _letter(to: str, name: str, locale: str, subject: Text, body: Text) -> Letter:

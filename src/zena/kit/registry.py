@@ -51,6 +51,7 @@ class NavItem:
     section: str = ""
     tag: tuple[str, str] | None = None
     phone: bool = False
+    notice: str = ""  # said at the head of every page while the entry is there
 
 
 NavProvider = Callable[[Any, Scope], Awaitable[Sequence[NavItem]]]

@@ -27,11 +27,28 @@ class Identity:
     ip: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class SupportAccess:
+    """The visit by which an operator looks at a firm: it is read, never written, and ends at `ends_at`."""
+
+    visit: UUID
+    ends_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """The operator who looks at the firm now, told to those who manage it; of several the one who stays longest."""
+
+    name: str
+    until: datetime
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
     """One tenant, one actor, what the actor may do there. Every query and action takes it.
 
-    `member` is the membership that acts; None for the system itself (jobs, imports by the operator).
+    `member` is the membership that acts; None for the system itself (jobs, imports by the operator)
+    and for an operator who visits.
     """
 
     tenant: UUID
@@ -48,6 +65,8 @@ class Scope:
     request_id: str = ""
     ip: str | None = None
     token: UUID | None = None
+    support: SupportAccess | None = None  # for an operator who visits; `member` is None then
+    visitor: Visitor | None = None
     at: datetime = field(default_factory=lambda: datetime.now(UTC))  # when the request began, by the app's clock
 
     def may(self, permission: str) -> bool:

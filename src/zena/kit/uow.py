@@ -14,6 +14,7 @@ from zena.kit.scope import Identity, Scope
 
 _ENTER = text("SELECT set_config('app.tenant', :tenant, true), set_config('app.user', :user, true)")
 READ_WRITE = text("SET TRANSACTION READ WRITE")
+READ_ONLY = text("SET TRANSACTION READ ONLY")
 
 
 @dataclass(slots=True)

@@ -1,6 +1,28 @@
 -- Reading before a tenant is known. Each function is on the allowlist of tests/test_catalog.py, has a fixed
 -- search_path and returns ids, positions and what sign-in itself needs. Owned by zena_ops; zena_app may execute.
 
+-- The visit of support that a session makes at present, if any: granted to that operator, who still is one, not over, and
+-- of a firm that is served.
+CREATE OR REPLACE FUNCTION gate.open_visit(p_session uuid) RETURNS TABLE (tenant_id uuid, id uuid)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
+    SELECT v.tenant_id, v.id FROM session s
+      JOIN support_visit v ON v.tenant_id = s.visit_tenant AND v.id = s.visit_id AND v.operator_id = s.user_id
+      JOIN user_account u ON u.id = s.user_id AND u.is_operator AND u.is_active
+      JOIN tenant t ON t.id = v.tenant_id AND t.status IN ('active', 'trial')
+     WHERE s.id = p_session AND s.stage = 'full' AND s.revoked_at IS NULL AND s.expires_at > now()
+       AND v.ended_at IS NULL AND v.ends_at > now()
+$$;
+
+-- Visits that are over and not yet noted as such, and how each ended: ids only.
+CREATE OR REPLACE FUNCTION gate.lapsed_visits() RETURNS TABLE (tenant_id uuid, id uuid, how text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
+    SELECT v.tenant_id, v.id, CASE WHEN v.ends_at <= now() THEN 'limit' ELSE 'access' END FROM support_visit v
+     WHERE v.ended_at IS NULL AND NOT EXISTS (
+           SELECT FROM session s CROSS JOIN LATERAL gate.open_visit(s.id) o
+            WHERE s.user_id = v.operator_id AND o.tenant_id = v.tenant_id AND o.id = v.id)
+     ORDER BY v.tenant_id, v.id
+$$;
+
 -- Authenticate a session, a token or a one-time socket ticket (which is used up) and bind the transaction to its tenant and person: one round trip.
 -- No row: unknown, expired, revoked, deactivated or not past its second factor.
 DROP FUNCTION IF EXISTS gate.enter(text, bytea);
@@ -10,12 +32,12 @@ RETURNS TABLE (
     is_operator boolean, session_id uuid, token_id uuid, form_secret bytea, authenticated_at timestamptz,
     tenant_id uuid, tenant_name text, tenant_slug text, tenant_status text, tenant_timezone text,
     tenant_locale text, tenant_currency text, member_id uuid, role text, scopes text[],
-    "position" bigint
+    "position" bigint, visit_id uuid, visit_ends_at timestamptz, visitor text, visitor_until timestamptz
 )
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public AS $$
 #variable_conflict use_column
 DECLARE
-    person uuid; firm uuid; sess session; tok api_token; tick ws_ticket;
+    person uuid; firm uuid; sess session; tok api_token; tick ws_ticket; visit support_visit;
 BEGIN
     IF p_kind = 'session' THEN
         SELECT * INTO sess FROM session s WHERE s.token_hash = p_hash;
@@ -34,6 +56,10 @@ BEGIN
             RETURN;
         END IF;
         person := sess.user_id; firm := sess.active_tenant;
+        IF sess.visit_id IS NOT NULL THEN
+            SELECT v.* INTO visit FROM gate.open_visit(sess.id) o
+              JOIN support_visit v ON v.tenant_id = o.tenant_id AND v.id = o.id;
+        END IF;
         IF sess.last_seen_at < now() - interval '1 minute' AND current_setting('transaction_read_only') = 'off' THEN
             UPDATE session s SET last_seen_at = now() WHERE s.id = sess.id;
         END IF;
@@ -49,15 +75,27 @@ BEGIN
     RETURN QUERY
         SELECT u.id, u.name, u.email, u.locale, u.timezone, u.theme, u.is_operator,
                sess.id, tok.id, sess.form_secret, sess.authenticated_at,
-               t.id, t.name, t.slug, t.status, t.timezone, t.locale, t.currency, m.id, m.role, tok.scopes, h.position
+               t.id, t.name, t.slug, t.status, t.timezone, t.locale, t.currency, m.id,
+               CASE WHEN visit.id IS NULL THEN m.role ELSE 'viewer' END, tok.scopes, h.position, visit.id, visit.ends_at,
+               guest.operator_name, guest.ends_at
           FROM user_account u
-          LEFT JOIN membership m ON m.tenant_id = firm AND m.user_id = u.id AND m.ended_at IS NULL
-          LEFT JOIN tenant t ON t.id = m.tenant_id
+          LEFT JOIN membership m ON visit.id IS NULL AND m.tenant_id = firm AND m.user_id = u.id AND m.ended_at IS NULL
+          LEFT JOIN tenant t ON t.id = coalesce(visit.tenant_id, m.tenant_id)
           LEFT JOIN tenant_head h ON h.tenant_id = t.id
+          -- Who manages the firm is told on every page that support looks at it.
+          LEFT JOIN LATERAL (
+                SELECT v.operator_name, v.ends_at FROM support_visit v
+                 WHERE m.role IN ('owner', 'admin') AND v.tenant_id = m.tenant_id
+                   AND v.ended_at IS NULL AND v.ends_at > now()
+                   AND EXISTS (SELECT FROM session s CROSS JOIN LATERAL gate.open_visit(s.id) o
+                                WHERE s.user_id = v.operator_id AND o.tenant_id = v.tenant_id AND o.id = v.id)
+                 ORDER BY v.ends_at DESC LIMIT 1) guest ON true
          WHERE u.id = person AND u.is_active;
     IF FOUND THEN
         PERFORM set_config('app.user', person::text, true);
-        IF EXISTS (SELECT 1 FROM membership m JOIN tenant t ON t.id = m.tenant_id
+        IF visit.id IS NOT NULL THEN
+            PERFORM set_config('app.tenant', visit.tenant_id::text, true);
+        ELSIF EXISTS (SELECT 1 FROM membership m JOIN tenant t ON t.id = m.tenant_id
                     WHERE m.tenant_id = firm AND m.user_id = person AND m.ended_at IS NULL
                       AND t.status IN ('active', 'trial')) THEN
             PERFORM set_config('app.tenant', firm::text, true);
@@ -137,17 +175,20 @@ $$;
 CREATE OR REPLACE FUNCTION gate.standing(p_sessions uuid[], p_tokens uuid[])
 RETURNS TABLE (id uuid, user_id uuid, tenant_id uuid, member_id uuid, role text)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
-    SELECT way.id, u.id, t.id, CASE WHEN t.id IS NOT NULL THEN m.id END, CASE WHEN t.id IS NOT NULL THEN m.role END
-      FROM (SELECT s.id, s.user_id, s.active_tenant AS firm FROM session s
+    SELECT way.id, u.id, t.id, CASE WHEN t.id IS NOT NULL THEN m.id END,
+           CASE WHEN t.id IS NULL THEN NULL WHEN way.visit IS NULL THEN m.role ELSE 'viewer' END
+      FROM (SELECT s.id, s.user_id, coalesce(o.tenant_id, s.active_tenant) AS firm, o.id AS visit FROM session s
+              LEFT JOIN LATERAL gate.open_visit(s.id) o ON s.visit_id IS NOT NULL
              WHERE s.id = ANY (p_sessions) AND s.stage = 'full' AND s.revoked_at IS NULL AND s.expires_at > now()
                AND s.last_seen_at + make_interval(secs => s.idle_seconds) > now()
              UNION ALL
-            SELECT k.id, o.user_id, k.tenant_id FROM api_token k
+            SELECT k.id, o.user_id, k.tenant_id, NULL FROM api_token k
               JOIN membership o ON o.tenant_id = k.tenant_id AND o.id = k.member_id
              WHERE k.id = ANY (p_tokens) AND k.revoked_at IS NULL AND k.expires_at > now()) way
       JOIN user_account u ON u.id = way.user_id AND u.is_active
-      LEFT JOIN membership m ON m.tenant_id = way.firm AND m.user_id = u.id AND m.ended_at IS NULL
-      LEFT JOIN tenant t ON t.id = m.tenant_id AND t.status IN ('active', 'trial')
+      LEFT JOIN membership m ON way.visit IS NULL AND m.tenant_id = way.firm AND m.user_id = u.id AND m.ended_at IS NULL
+      LEFT JOIN tenant t ON t.id = CASE WHEN way.visit IS NULL THEN m.tenant_id ELSE way.firm END
+            AND t.status IN ('active', 'trial')
 $$;
 
 -- Delete what nobody can use any more, over all tenants and people (H08); returns how many rows went.
@@ -196,8 +237,19 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
      WHERE t.plan <> 'probe'
 $$;
 
+-- Who of the staff looks at which firm now, for the same console.
+CREATE OR REPLACE FUNCTION gate.open_visits() RETURNS TABLE (tenant_id uuid, operators text, until timestamptz)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
+    SELECT v.tenant_id, string_agg(v.operator_name, ', ' ORDER BY v.began_at, v.id), max(v.ends_at)
+      FROM support_visit v
+     WHERE v.ended_at IS NULL AND EXISTS (
+           SELECT FROM session s CROSS JOIN LATERAL gate.open_visit(s.id) o
+            WHERE s.user_id = v.operator_id AND o.tenant_id = v.tenant_id AND o.id = v.id)
+     GROUP BY v.tenant_id
+$$;
+
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA gate FROM PUBLIC;
 GRANT USAGE ON SCHEMA gate TO zena_app, zena_ops_read;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA gate TO zena_app;
-REVOKE ALL ON FUNCTION gate.firms_in_numbers() FROM zena_app;
-GRANT EXECUTE ON FUNCTION gate.firms_in_numbers() TO zena_ops_read;
+REVOKE ALL ON FUNCTION gate.firms_in_numbers(), gate.open_visits(), gate.open_visit(uuid) FROM zena_app;
+GRANT EXECUTE ON FUNCTION gate.firms_in_numbers(), gate.open_visits() TO zena_ops_read;

@@ -7,6 +7,8 @@ TWINS = [*accounts.TWINS, *people.TWINS, *projects.TWINS, *tasks.TWINS]
 #: Pages that change something and have no like in the API, each with its reason.
 ALONE = {
     "POST /set-up/{token}": "the first owner of an installation, before there is anybody who could call the API",
+    "POST /ops/tenants/{tenant_id}/visit": "for a browser that proved a second factor just now",
+    "POST /support/departure": "leaves such a visit, in that browser",
     "POST /sign-in/link/{token}": "a link from the command line of the server, for a browser",
 }
 

@@ -24,6 +24,7 @@ _MEMBERS = [
     Twin("POST /members/{viewer}/role", "PATCH /api/v1/app/members/{viewer}", *both(role="pm")),
     Twin("POST /members/{viewer}/departure", "DELETE /api/v1/app/members/{viewer}"),
     Twin("POST /members/{viewer}/ownership", "POST /api/v1/app/members/{viewer}/ownership"),
+    Twin("POST /settings/support/{visit_id}/end", "DELETE /api/v1/app/support-visits/{visit_id}"),
     Twin(
         "POST /settings",
         "PATCH /api/v1/app/settings",

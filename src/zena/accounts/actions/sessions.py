@@ -155,9 +155,9 @@ async def end_all_sessions(session: AsyncSession, user: UUID) -> None:
     await _revoke(session, user, Session.user_id == user)
 
 
-async def renew_session(session: AsyncSession, identity: Identity) -> Opened:
-    """Give the present session a new value: the role it acts in has changed."""
-    cookie = await _renew(session, check_browser(identity))
+async def renew_session(session: AsyncSession, identity: Identity, **values: Any) -> Opened:
+    """Give the present session a new value: the role it acts in has changed, and with it the columns in `values`."""
+    cookie = await _renew(session, check_browser(identity), **values)
     return Opened(check_browser(identity), identity.user, cookie, "full")
 
 

@@ -1,6 +1,6 @@
 """The HTTP API of accounts: ways in, the person, the firm and its members."""
 
-from zena.accounts.api import auth, firm, invitations, me, members, tokens
+from zena.accounts.api import auth, firm, invitations, me, members, support, tokens
 
 ROUTES = [
     *auth.ROUTES,
@@ -9,4 +9,5 @@ ROUTES = [
     *invitations.ROUTES,
     *tokens.ROUTES,
     *firm.ROUTES,
+    *support.ROUTES,
 ]

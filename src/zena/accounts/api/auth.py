@@ -10,7 +10,8 @@ from zena.accounts.actions import passwords, sessions, sign_in
 from zena.accounts.api.shapes import Body, SignedIn, signed_in_answer
 from zena.accounts.callers import AnyRequest, caller_of
 from zena.accounts.cookies import no_cookie, session_cookie
-from zena.accounts.entry import Entered, cookie_name
+from zena.accounts.credentials import cookie_name
+from zena.accounts.entry import Entered
 from zena.accounts.policy import check_browser
 from zena.kit.access import in_tenant, public, signed_in
 from zena.kit.realtime import tickets

@@ -3,6 +3,7 @@
 from zena.accounts.models.firms import Invitation, Membership, Tenant
 from zena.accounts.models.people import ApiToken, PersonalLink, RecoveryCode, Session, Throttle, UserAccount, WsTicket
 from zena.accounts.models.records import AuditEntry, EventEntry, IdempotencyKey, TenantHead
+from zena.accounts.models.visits import SupportVisit
 
 __all__ = [
     "ApiToken",
@@ -14,6 +15,7 @@ __all__ = [
     "PersonalLink",
     "RecoveryCode",
     "Session",
+    "SupportVisit",
     "Tenant",
     "TenantHead",
     "Throttle",

@@ -56,6 +56,8 @@ class Session(Base):
     form_secret: Mapped[bytes] = mapped_column(LargeBinary)
     stage: Mapped[str] = mapped_column(server_default="full")
     active_tenant: Mapped[UUID | None]
+    visit_tenant: Mapped[UUID | None]
+    visit_id: Mapped[UUID | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     last_seen_at: Mapped[datetime] = mapped_column(server_default=func.now())
     expires_at: Mapped[datetime]

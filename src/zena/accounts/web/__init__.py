@@ -10,6 +10,7 @@ from zena.accounts.web import (
     second_factor,
     set_up,
     sign_in,
+    support,
     tokens,
 )
 
@@ -24,4 +25,5 @@ ROUTES = [
     *second_factor.ROUTES,
     *tokens.ROUTES,
     *firm.ROUTES,
+    *support.ROUTES,
 ]

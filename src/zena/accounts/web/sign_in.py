@@ -9,7 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from zena.accounts.actions import sessions, sign_in
 from zena.accounts.actions.set_up import is_set_up
 from zena.accounts.cookies import no_cookie, session_cookie
-from zena.accounts.entry import Entered, cookie_name
+from zena.accounts.credentials import cookie_name
+from zena.accounts.entry import Entered
 from zena.accounts.policy import check_browser
 from zena.accounts.queries.people import has_password, second_factor
 from zena.accounts.web.forms import one

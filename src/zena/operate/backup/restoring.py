@@ -4,9 +4,10 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
+from uuid import UUID
 
 import asyncpg
 
@@ -23,6 +24,7 @@ from zena.settings import Role, Settings, add_keys, load_backup_keys
 NEW: Final = "zena_backup_new"
 #: What the database in use is called afterwards, with the time behind it.
 FORMER: Final = "zena_before_"
+_STAMP: Final = "%Y%m%d_%H%M%S_%f"
 
 #: Sessions may have been ended for a reason since, and cached values of the time since must not be taken for new.
 _AFTERWARDS: Final = """
@@ -33,18 +35,26 @@ UPDATE tenant_head SET versions = (SELECT jsonb_object_agg(key, value::bigint + 
 
 #: Brings the database of these settings to this release.
 Upgrade = Callable[[Settings], Awaitable[None]]
+#: Erases from it the firms that were erased after a moment, and tells which.
+EraseAgain = Callable[[Settings, datetime], Awaitable[list[UUID]]]
 
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What is in place now. `former` is the database that was replaced, None where there was none."""
+    """What is in place now. `former` is the database that was replaced, None where there was none.
+
+    `erased` are the firms of the archive that were deleted since it was made, and so did not come back.
+    """
 
     manifest: Manifest
     former: str | None
     files: int
+    erased: list[UUID]
 
 
-async def restore(settings: Settings, path: Path, at: datetime, *, head: str, upgrade: Upgrade) -> Restored:
+async def restore(
+    settings: Settings, path: Path, at: datetime, *, head: str, upgrade: Upgrade, erase_again: EraseAgain
+) -> Restored:
     """Restore an archive into a new database, check and migrate it, lay back missing files and keys, and swap.
 
     The one in use is renamed, not dropped. Refused at any step, database, files and keys are as they were.
@@ -59,32 +69,49 @@ async def restore(settings: Settings, path: Path, at: datetime, *, head: str, up
         async with fresh(settings, NEW):
             await fill(settings, NEW, draft, draft / archive.DUMP, manifest)
             await _finish(settings, head, upgrade)
+            erased = await erase_again(beside(settings, NEW), manifest.created)
             older = await named(settings, FORMER)
-            files = await asyncio.to_thread(_lay_back, settings, draft, manifest.parts)
+            files = await asyncio.to_thread(_lay_back, settings, draft, _without(manifest.parts, erased))
             await swap(settings, new=NEW, former=former)
         for name in older:
             await drop(settings, name)
     await record(settings, PUT_BACK, path.name, manifest)
-    return Restored(manifest, former if former in await named(settings, FORMER) else None, files)
+    return Restored(manifest, former if former in await named(settings, FORMER) else None, files, erased)
 
 
-async def undo(settings: Settings, at: datetime, *, head: str, upgrade: Upgrade) -> str:
-    """Give the former database its place again; the one in use becomes the former. Returns its new name."""
+async def undo(
+    settings: Settings, at: datetime, *, head: str, upgrade: Upgrade, erase_again: EraseAgain
+) -> tuple[str, list[UUID]]:
+    """Give the former database its place again; the one in use becomes the former.
+
+    Returns its new name, and the firms that were deleted since the former was replaced: they are erased from it.
+    """
     with shelf.at_work(settings.backups_path):
         former = await named(settings, FORMER)
         if not former:
             raise Refused("there is no former database: nothing was restored since, or it was undone")
         await upgrade(beside(settings, former[-1]))
         await check_posture(beside(settings, former[-1]).dsn(), head=head)
+        erased = await erase_again(beside(settings, former[-1]), _replaced_at(former[-1]))
         name = _former(at)
         await swap(settings, new=former[-1], former=name)
     await record_change(settings, TAKEN_BACK, {"archive": None, "database": former[-1], "kept_as": name})
-    return name
+    return name, erased
 
 
 def _former(at: datetime) -> str:
     """Return what the replaced database is called: to the microsecond, for two restores may follow in one second."""
-    return f"{FORMER}{at:%Y%m%d_%H%M%S_%f}"
+    return f"{FORMER}{at:{_STAMP}}"
+
+
+def _replaced_at(name: str) -> datetime:
+    return datetime.strptime(name.removeprefix(FORMER), _STAMP).replace(tzinfo=UTC)
+
+
+def _without(parts: list[Part], firms: list[UUID]) -> list[Part]:
+    """Return the archive's parts without the files of some firms."""
+    heads = tuple(f"{FILES}{firm.hex}/" for firm in firms)
+    return [part for part in parts if not part.name.startswith(heads)]
 
 
 async def _finish(settings: Settings, head: str, upgrade: Upgrade) -> None:

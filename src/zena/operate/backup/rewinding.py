@@ -7,10 +7,12 @@ from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
+from uuid import UUID
 
 from zena.kit import changes
 from zena.kit.db import dialled
 from zena.kit.embedded.account import server_account
+from zena.kit.embedded.attach import with_urls
 from zena.kit.embedded.place import choose, lock
 from zena.kit.embedded.running import passwords_path, write_private
 from zena.operate.backup import archive, shelf, wal
@@ -18,17 +20,20 @@ from zena.operate.backup.proving import check_release
 from zena.operate.backup.raising import Copy, raised
 from zena.operate.backup.records import REWOUND
 from zena.operate.backup.refusal import Refused
-from zena.operate.backup.restoring import let_nothing_pass
+from zena.operate.backup.restoring import EraseAgain, let_nothing_pass
 from zena.settings import Settings, add_keys, load_backup_keys
 
 _HERE: Final = -100  # AT_FDCWD
 _EXCHANGE: Final = 2  # RENAME_EXCHANGE
 
 
-def rewind(settings: Settings, at: datetime, *, to: datetime | None, head: str) -> Path:
+def rewind(
+    settings: Settings, at: datetime, *, to: datetime | None, head: str, erase_again: EraseAgain
+) -> tuple[Path, list[UUID]]:
     """Put the database of a moment, or of the end of the log, in the place of the embedded server's; it must not run.
 
-    Returns where the former cluster is kept. AlreadyRunning if Zena serves; Refused at any step, all is as it was.
+    Returns where the former cluster is kept, and the firms that were deleted after that moment: they are erased again.
+    AlreadyRunning if Zena serves; Refused at any step, all is as it was.
     """
     ring, real = load_backup_keys(settings, make=False), choose(settings.data_dir, wal.MAJOR, server_account())
     with closing(lock(real.base)), shelf.at_work(settings.backups_path) as draft:
@@ -36,7 +41,8 @@ def rewind(settings: Settings, at: datetime, *, to: datetime | None, head: str) 
         check_release(path, archive.manifest_of(path, ring), head)
         manifest = archive.unpack(path, ring, draft, files=False)
         with raised(settings, ring, draft, manifest, until=to) as copy:
-            asyncio.run(_check(copy, manifest, {"archive": path.name, "moment": to or "the end of the log"}))
+            told = {"archive": path.name, "moment": to or "the end of the log"}
+            erased = asyncio.run(_check(settings, copy, manifest, to, erase_again, told))
             copy.server.stop()
             add_keys(settings, (draft / archive.KEYS).read_text(encoding="ascii"))
             passwords = passwords_path(settings.data_dir, wal.MAJOR)
@@ -47,14 +53,19 @@ def rewind(settings: Settings, at: datetime, *, to: datetime | None, head: str) 
             _exchange(copy.place.cluster, real.cluster)
             if copy.place.cluster.exists():
                 copy.place.cluster.rename(former)
-    return former
+    return former, erased
 
 
-async def _check(copy: Copy, manifest: archive.Manifest, told: dict[str, Any]) -> None:
+async def _check(
+    settings: Settings, copy: Copy, manifest: archive.Manifest, to: datetime | None, erase_again: EraseAgain,
+    told: dict[str, Any],
+) -> list[UUID]:  # fmt: skip
     await copy.check(manifest)
     await let_nothing_pass(copy.urls.ops)
     async with dialled(copy.urls.ops, "zena-backup") as conn:
         await changes.record(conn, "backup", REWOUND, after=told)
+        last: datetime | None = await conn.fetchval("SELECT pg_last_xact_replay_timestamp()")
+    return await erase_again(with_urls(settings, copy.urls), to or last or manifest.created)
 
 
 def _newest(settings: Settings, moment: datetime) -> Path:

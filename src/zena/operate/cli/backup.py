@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
+from uuid import UUID
 
 import typer
 
@@ -84,23 +85,26 @@ def restore(
     from zena.cli.schema import upgraded
     from zena.kit.posture import head_on_disk
     from zena.operate.backup.restoring import restore as put_back
+    from zena.operate.tenants.again import erase_again
 
     path, head, now = chosen(archive), head_on_disk(hooks().migrations) or "", SystemClock().now()
     if not yes:
         _show_first(path)
     done = with_database(
-        lambda found: put_back(found, path, now, head=head, upgrade=lambda new: upgraded(new, hooks().migrations)),
-        Role.BACKUP,
-        Role.OPS,
-        Role.OWNER,
-    )
+        lambda found: put_back(
+            found, path, now, head=head, upgrade=lambda new: upgraded(new, hooks().migrations), erase_again=erase_again
+        ),
+        Role.BACKUP, Role.OPS, Role.OWNER,
+    )  # fmt: skip
     replaced = replace_processes(settings())
     text = (
         f"restored {path.name}: {summary_of(done.manifest)}; {done.files} files were laid back; everybody signs in anew"
     )
     text += f"\nthe former database is kept as {done.former} until the next restore" if done.former else ""
+    text += _erased(done.erased)
     text += "\nthe processes of `zena serve` are being replaced" if replaced else ""
-    say(facts_of(done.manifest) | {"former": done.former, "files_laid_back": done.files, "replaced": replaced}, text)
+    facts = {"former": done.former, "files_laid_back": done.files, "replaced": replaced, "erased_again": done.erased}
+    say(facts_of(done.manifest) | facts, text)
 
 
 @app.command()
@@ -114,16 +118,20 @@ def undo(
     from zena.cli.schema import upgraded
     from zena.kit.posture import head_on_disk
     from zena.operate.backup.restoring import undo as change_back
+    from zena.operate.tenants.again import erase_again
 
     if not yes:
         raise CommandError("the former database would take its place again; nothing was changed, add --yes", Exit.USAGE)
     head, now = head_on_disk(hooks().migrations) or "", SystemClock().now()
-    name = with_database(
-        lambda found: change_back(found, now, head=head, upgrade=lambda new: upgraded(new, hooks().migrations)),
+    name, erased = with_database(
+        lambda found: change_back(
+            found, now, head=head, upgrade=lambda new: upgraded(new, hooks().migrations), erase_again=erase_again
+        ),
         Role.BACKUP, Role.OPS, Role.OWNER,
     )  # fmt: skip
     replaced = replace_processes(settings())
-    say({"former": name, "replaced": replaced}, f"the former database is in use again; the other is kept as {name}")
+    text = f"the former database is in use again; the other is kept as {name}{_erased(erased)}"
+    say({"former": name, "replaced": replaced, "erased_again": erased}, text)
 
 
 @app.command()
@@ -151,18 +159,25 @@ def rewind(
     from zena.kit.posture import head_on_disk
     from zena.operate.backup.refusal import Refused
     from zena.operate.backup.rewinding import rewind as go_back
+    from zena.operate.tenants.again import erase_again
 
     now, moment = SystemClock().now(), to.replace(tzinfo=UTC) if to else None
     if not yes:
         raise CommandError("this would replace the whole database; nothing was changed, add --yes", Exit.USAGE)
     try:
-        former = go_back(settings(), now, to=moment, head=head_on_disk(hooks().migrations) or "")
+        head = head_on_disk(hooks().migrations) or ""
+        former, erased = go_back(settings(), now, to=moment, head=head, erase_again=erase_again)
     except Refused as refused:
         raise CommandError(str(refused), refused.code) from refused
     text = f"the database of {moment or 'the last moment in the log'} is in place; start Zena, then `zena backup base`"
-    say(
-        {"former": str(former), "to": moment}, f"{text}\nthe former one is kept in {former}: remove it when all is well"
-    )
+    text += f"\nthe former one is kept in {former}: remove it when all is well{_erased(erased)}"
+    say({"former": str(former), "to": moment, "erased_again": erased}, text)
+
+
+def _erased(firms: list[UUID]) -> str:
+    if not firms:
+        return ""
+    return f"\nfirms that were deleted since were erased from it again: {', '.join(map(str, firms))}"
 
 
 def _show_first(path: Path) -> None:

@@ -109,8 +109,9 @@ def delete(
         f"an export of it stands in {export_}; remove it when it is no longer wanted"
         if export_
         else "no export is kept",
-        "what remains is a line of counts without names (table ops.erasure)",
+        "what remains is a line of counts without names (table ops.erasure), and one in erased.list beside the backups",
         f"backups made before hold the firm: the last of them goes about {done['backups_until']:%Y-%m-%d}",
+        "a restore of one erases it again; keep erased.list with copies of the backups",
     ]
     say(done, "\n".join(lines))
 

@@ -1,5 +1,5 @@
 """The operators' console: the whole installation in pages, for platform staff only (J09)."""
 
-from zena.operate.console import incidents, load, logs, overview, records
+from zena.operate.console import incidents, load, logs, overview, records, visit
 
-ROUTES = [*overview.ROUTES, *incidents.ROUTES, *load.ROUTES, *logs.ROUTES, *records.ROUTES]
+ROUTES = [*overview.ROUTES, *incidents.ROUTES, *load.ROUTES, *logs.ROUTES, *records.ROUTES, *visit.ROUTES]

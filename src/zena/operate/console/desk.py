@@ -27,6 +27,7 @@ Read = Callable[[Raw], Awaitable[dict[str, Any]]]
 WINDOW: Final = timedelta(hours=1)
 #: Processes write every ten seconds: read more often, the figures would be the same.
 REPORT_AGE: Final = timedelta(seconds=9)
+PLACE: Final = N_("Operations")
 _NAV: Final = (
     NavItem(N_("Overview"), "/ops", "pulse", phone=True),
     NavItem(N_("Incidents"), "/ops/incidents", "alert", phone=True),
@@ -92,10 +93,14 @@ async def console_entry(_: Raw, scope: Scope) -> list[NavItem]:
     return [NavItem(N_("Operations"), "/ops", "pulse", N_("Running it"))]
 
 
+def nav_at(path: str) -> list[tuple[NavItem, bool]]:
+    """Return the console's side bar, with the entry of the page marked."""
+    here = max((item.url for item in _NAV if path == item.url or path.startswith(f"{item.url}/")), key=len)
+    return [(item, item.url == here) for item in _NAV]
+
+
 def _draw(request: AnyRequest, session: AsyncSession, template: str, **context: Any) -> Response[str]:
     view = view_of(request, session)
-    here = max((item.url for item in _NAV if view.path == item.url or view.path.startswith(f"{item.url}/")), key=len)
-    nav = [(item, item.url == here) for item in _NAV]
     frame = "ops/part.html" if request.headers.get("hx-target") == "figures" else "ops/frame.html"
-    content = renderer(request).render(template, view, nav=nav, frame=frame, place=N_("Operations"), **context)
+    content = renderer(request).render(template, view, nav=nav_at(view.path), frame=frame, place=PLACE, **context)
     return Response(content, media_type=HTML, headers=dict(HEADERS))

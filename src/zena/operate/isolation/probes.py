@@ -40,6 +40,7 @@ _IDS: Final = {
     "import_id": "SELECT id::text FROM import_run WHERE tenant_id = $1 ORDER BY id LIMIT 1",
     "member_id": "SELECT id::text FROM membership WHERE tenant_id = $1 AND role = 'client' ORDER BY id LIMIT 1",
     "invitation_id": "SELECT id::text FROM invitation WHERE tenant_id = $1 ORDER BY id LIMIT 1",
+    "visit_id": "SELECT id::text FROM support_visit WHERE tenant_id = $1 ORDER BY id LIMIT 1",
     "token_id": "SELECT id::text FROM api_token WHERE tenant_id = $1 ORDER BY id LIMIT 1",
     "session_id": "SELECT s.id::text FROM session s JOIN membership m ON m.user_id = s.user_id"
     " WHERE m.tenant_id = $1 ORDER BY s.id DESC LIMIT 1",
@@ -48,6 +49,11 @@ _IDS: Final = {
 _OFFER: Final = """
 INSERT INTO invitation (tenant_id, id, email, role, token_hash, expires_at)
 VALUES ($1, $2, $3, 'member', sha256(convert_to($3, 'UTF8')), now() + interval '7 days')
+"""
+#: Nobody's: it opens nothing, and is there to be asked for.
+_VISIT: Final = """
+INSERT INTO support_visit (tenant_id, id, operator_id, operator_name, reason, ends_at)
+VALUES ($1, $2, $2, $3, $3, now() + interval '15 minutes')
 """
 
 
@@ -100,6 +106,7 @@ async def _made(state: State, app: Any, conn: Raw) -> Firm:
     firm = Firm(scope.tenant, scope.tenant_slug, scope.tenant_name, "active", PLAN)
     probe = await _entered(state, app, conn, firm)
     await conn.execute(_OFFER, firm.id, new_id(), _address("guest", mark))
+    await conn.execute(_VISIT, firm.id, new_id(), f"Visit {mark}")
     await _Furnishing(probe.owner, mark, probe.ids, (at + _VALID).isoformat()).run()
     await leave([probe])
     return firm

@@ -13,8 +13,11 @@ WITH load AS (SELECT s.label, sum(r.n)::bigint AS n, sum(r.bad)::bigint AS bad, 
                 FROM ops.series s JOIN ops.rollup r ON r.series_id = s.id AND r.resolution = 60 AND r.bucket >= $1
                WHERE s.metric = 'tenant' GROUP BY s.label)
 SELECT f.*, coalesce(load.n, 0) AS requests, coalesce(load.bad, 0) AS failed,
-       load.slow::float8 / nullif(load.n, 0) AS slow_share
-  FROM gate.firms_in_numbers() f LEFT JOIN load ON load.label = CAST(f.id AS text)
+       load.slow::float8 / nullif(load.n, 0) AS slow_share,
+       v.operators AS visitors, v.until AS visited_until
+  FROM gate.firms_in_numbers() f
+  LEFT JOIN gate.open_visits() v ON v.tenant_id = f.id
+  LEFT JOIN load ON load.label = CAST(f.id AS text)
  WHERE $2::text = '' OR position(lower($2) IN lower(f.name || ' ' || f.slug || ' ' || f.id)) > 0
  ORDER BY requests DESC, f.last_activity DESC NULLS LAST, f.slug LIMIT $3
 """
@@ -23,6 +26,7 @@ SELECT f.*, coalesce(load.n, 0) AS requests, coalesce(load.bad, 0) AS failed,
 async def firms(conn: Raw, now: datetime, wanted: str = "", limit: int = MOST) -> list[dict[str, Any]]:
     """Return firms whose name, short name or id holds `wanted`, those with most requests of the last day first.
 
-    `slow_share` is 0..1, None without requests; `last_activity` is when something was last changed there.
+    `slow_share` is 0..1, None without requests; `last_activity` is when something was last changed there. `visitors`
+    are names of those who look at it as support, until `visited_until`; None if nobody does.
     """
     return [dict(row) for row in await conn.fetch(_FIRMS, now - timedelta(days=1), wanted, limit)]

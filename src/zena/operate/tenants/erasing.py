@@ -17,6 +17,7 @@ from zena.kit.db import Raw, dialled
 from zena.kit.queue.schema import WAKE
 from zena.kit.state import State
 from zena.operate.backup.refusal import Refused
+from zena.operate.tenants import erased
 from zena.operate.tenants.firms import Firm
 from zena.operate.tenants.tables import Table, tenant_tables
 from zena.settings import Role
@@ -24,7 +25,8 @@ from zena.settings import Role
 #: These go last, together with the firm's own row.
 _LAST: Final = frozenset({"membership", "tenant_head"})
 _BATCH: Final = 10_000
-_PATIENCE: Final = 3600.0
+#: Seconds for one statement.
+PATIENCE: Final = 3600.0
 #: Requests and jobs that were under way when the firm was closed end within this long, seconds.
 SETTLING: Final = 2.5
 #: So often rows may turn up again that somebody wrote meanwhile.
@@ -52,6 +54,7 @@ _TRACES: Final = (
     """UPDATE ops.change SET before = NULL, after = jsonb_build_object('tenant', $1::uuid)
         WHERE after ->> 'tenant' = CAST($1::uuid AS text) AND after - 'tenant' <> '{}'""",
     "UPDATE session SET active_tenant = NULL WHERE active_tenant = $1",
+    "UPDATE session SET visit_tenant = NULL, visit_id = NULL WHERE visit_tenant = $1",
 )
 #: Whatever operations keep row by row of firms, in tables of today and tomorrow.
 _KEPT_OF_FIRMS: Final = """
@@ -88,13 +91,19 @@ async def begin(state: State, firm: Firm, actor: str, *, settling: float = SETTL
     """Close the firm for good and note that it goes. What was under way then has `settling` seconds to end."""
     async with dialled(state.settings.dsn(Role.OPS), "zena-tenant") as conn:
         async with conn.transaction():
-            await conn.execute(_CLOSE, firm.id)
-            fresh = await conn.fetchval(_BEGIN, firm.id) or (await conn.execute(_AGAIN, firm.id)) != "UPDATE 0"
+            fresh = await begin_in(conn, firm.id)
             exported = await conn.fetchval(_BEGUN, firm.id)
             if fresh:
                 await note(conn, "remedy", "tenant delete", actor=actor, after={"tenant": firm.id})
         await asyncio.sleep(settling)
     return Begun(again=not fresh, exported=bool(exported))
+
+
+async def begin_in(conn: Raw, tenant: UUID) -> bool:
+    """Close a firm for good and note it in this transaction; False for a deletion that had begun."""
+    await conn.execute(_CLOSE, tenant)
+    fresh = await conn.fetchval(_BEGIN, tenant) or (await conn.execute(_AGAIN, tenant)) != "UPDATE 0"
+    return bool(fresh)
 
 
 async def exported(state: State, firm: Firm) -> None:
@@ -104,8 +113,12 @@ async def exported(state: State, firm: Firm) -> None:
 
 
 async def erase(state: State, tenant: UUID) -> dict[str, int]:
-    """Delete everything of a closed firm and return how many rows went, by table. May be called again at any time."""
-    async with dialled(state.settings.dsn(Role.OPS), "zena-tenant", patience=_PATIENCE) as conn:
+    """Delete everything of a closed firm and return how many rows went, by table. May be called again at any time.
+
+    That it goes is noted outside of the database first: from then on no restore brings it back (J07).
+    """
+    await asyncio.to_thread(erased.note, state.settings, tenant, state.clock.now())
+    async with dialled(state.settings.dsn(Role.OPS), "zena-tenant", patience=PATIENCE) as conn:
         for _ in range(_ROUNDS):
             await _rows(conn, tenant)
             await asyncio.to_thread(shutil.rmtree, state.settings.files_path / tenant.hex, ignore_errors=True)
@@ -115,6 +128,12 @@ async def erase(state: State, tenant: UUID) -> dict[str, int]:
             except asyncpg.ForeignKeyViolationError:
                 continue
     raise Refused("somebody goes on writing in this firm; call again")
+
+
+async def erase_rows(conn: Raw, tenant: UUID) -> dict[str, int]:
+    """Delete every row of a closed firm where nobody else writes; return how many went, by table."""
+    await _rows(conn, tenant)
+    return await _firm_itself(conn, tenant)
 
 
 async def _rows(conn: Raw, tenant: UUID) -> None:
