@@ -34,7 +34,7 @@ class Scene:
         """What nobody outside may ever read, in lower case: the mark, the addresses, every id."""
         people = {caller.email for caller in self.firm.people.values()}
         own = {str(self.firm.tenant), *(str(caller.member) for caller in self.firm.people.values())}
-        ids = {value.lower() for name, value in self.ids.items() if name not in {"version", "path"}}
+        ids = {value.lower() for name, value in self.ids.items() if name not in {"version", "path", "number"}}
         return {self.mark, self.firm.slug, *people, *own, *ids}
 
     def by(self, role: str = "owner") -> As:
@@ -70,6 +70,7 @@ async def _people(scene: Scene) -> None:
     token = await scene.tell("POST", f"{APP}/tokens", {"name": mark, "scopes": ["tasks.view"], "expires_at": end})
     scene.ids |= {
         "request_id": uuid4().hex,  # of no request that was kept: those are for operators alone
+        "number": "999999",  # of no incident: those are for operators alone
         "tenant_id": str(firm.tenant),
         "member_id": str(firm.people[Role.MEMBER].member),
         "session_id": str(firm.people[Role.OWNER].session),

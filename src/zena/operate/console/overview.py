@@ -20,7 +20,7 @@ from zena.operate.console.desk import REPORT_AGE, answer, last_hour, memo_of
 from zena.operate.metrics.over_time import SPANS, Moment, Span, over_time
 from zena.operate.telemetry.rollup import TOGETHER, USERS
 
-_PARTS: Final = ("http", "statements", "cache", "queue", "realtime", "processes", "slo")
+_PARTS: Final = ("http", "statements", "cache", "queue", "realtime", "processes", "slo", "security")
 #: How long a chart is kept: the longer the look back, the less a minute changes it.
 _AGE: Final = {"1h": timedelta(seconds=9), "24h": timedelta(minutes=1), "30d": timedelta(minutes=10)}
 #: A successor may start so long before its predecessor has written for the last time.

@@ -122,6 +122,7 @@ async def _entered(state: State, app: Any, conn: Raw, firm: Firm) -> Probe:
         "tenant_id": str(firm.id),
         "token": mark,
         "request_id": mark,
+        "number": "1",
         "version": "0",
         "path": "nothing.css",
         "mark": mark,
