@@ -53,13 +53,10 @@ def cross_tenant(walk: Walk) -> None:
     with listening(walk.live, walk.live.url.replace("http", "ws") + "/ws", asked, answer="error"):
         pass
     command = "zena logs --channel security --grep cross-tenant"
-    until(lambda: asked in walk.once(command).text)
+    until(lambda: walk.live.tenant_away in walk.once(command).text, 90)  # looked for once a minute, off the way
     line = walk(command).data[-1]
-    assert (line["event"], line["tenant"], line["asked"]) == (
-        "cross-tenant subscription refused",
-        walk.live.tenant,
-        asked,
-    )
+    assert (line["event"], line["tenant"]) == ("cross-tenant access attempt", walk.live.tenant)
+    assert (line["owner"], line["kind"]) == (walk.live.tenant_away, "tenant")
 
 
 @row("audit log")
