@@ -18,6 +18,7 @@ from zena.kit.state import State
 from zena.kit.tally import REPEATED
 from zena.kit.uow import tenant_work
 from zena.operate.metrics.read import read_series
+from zena.operate.metrics.report import report
 from zena.operate.telemetry.flush import Flusher
 from zena.operate.telemetry.recorder import LABELS, MINUTES, Recorder, Series, fingerprint_of, normal
 from zena.operate.telemetry.requests import Requests
@@ -124,6 +125,19 @@ async def test_a_flush_writes_each_minute_once_however_often_it_is_called(state:
         assert await conn.fetchval("SELECT role FROM ops.heartbeat WHERE process = $1", flusher.process) == "test"
     finally:
         await conn.close()
+
+
+async def test_an_hour_holds_what_is_not_merged_yet(state: State, urls: ClusterUrls) -> None:
+    made, _ = recorder(state.clock.now().timestamp())
+    flusher = Flusher(state, made, "test")
+    family = f"f{flusher.process.hex}"
+    made.cache(family, "cold")
+    assert await flusher.flush()
+    conn = await asyncpg.connect(urls.ops_read)
+    for minutes in (1, 60):
+        found = await report(conn, state.clock.now(), timedelta(minutes=minutes), ["cache"])
+        assert [one["misses"] for one in found["cache"]["families"] if one["family"] == family] == [{"cold": 1}]
+    await conn.close()
 
 
 async def test_what_the_database_does_not_take_is_written_later(state: State, urls: ClusterUrls) -> None:

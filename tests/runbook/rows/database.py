@@ -74,23 +74,27 @@ def health(walk: Walk) -> None:
     assert all(one["ok"] and one["latency_ms"] >= 0 for one in found["dependencies"])
 
 
+_WITH_LOCK = "SELECT pid FROM pg_stat_activity WHERE query LIKE '%FROM project ORDER BY id LIMIT 1 FOR UPDATE' AND {}"
+
+
 @row("sudo systemctl restart mysql")
 def who_keeps_whom_waiting(walk: Walk) -> None:
-    nobody = walk("zena db activity")
-    assert (nobody.data, nobody.text) == ([], "nothing runs; --all shows idle connections and background workers\n")
     lock = "SELECT 1 FROM project ORDER BY id LIMIT 1 FOR UPDATE"
     over = threading.Event()
     holds = threading.Thread(target=lambda: walk.live.hold(lock, over))
     waits = threading.Thread(target=lambda: walk.live.ops("BEGIN", lock, "COMMIT", "SELECT 1"))
     holds.start()
     try:
-        until(lambda: walk.live.ops("SELECT count(*) FROM pg_stat_activity WHERE state = 'idle in transaction'") == 1)
+        until(lambda: walk.live.ops(_WITH_LOCK.format("state = 'idle in transaction'")))
         waits.start()
-        until(lambda: walk.live.ops("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'") == 1)
+        until(lambda: walk.live.ops(_WITH_LOCK.format("wait_event_type = 'Lock'")))
+        keeping = walk.live.ops(_WITH_LOCK.format("state = 'idle in transaction'"))
+        waiting = walk.live.ops(_WITH_LOCK.format("wait_event_type = 'Lock'"))
         said = walk("zena db activity")
-        [waiting] = [one for one in said.data if one["waits_for"]]
-        [keeping] = [one for one in said.data if one["state"] == "idle in transaction"]
-        assert str(keeping["pid"]) in str(waiting["waits_for"])
+        shown = {one["pid"]: one for one in said.data}
+        assert shown[keeping]["state"] == "idle in transaction"
+        assert str(keeping) in str(shown[waiting]["waits_for"])
+        assert str(waiting) in said.text
     finally:
         over.set()
         holds.join()

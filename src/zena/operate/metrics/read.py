@@ -9,7 +9,7 @@ from zena.kit.db import Raw
 from zena.operate.telemetry.sketch import merged, quantile
 
 #: Longest window read from points, and from rollups of five minutes; beyond, from those of an hour.
-POINTS: Final = timedelta(hours=1)
+POINTS: Final = timedelta(hours=1, minutes=1)  # an hour asked for is whole minutes: the first and the running one too
 FIVE_MINUTES: Final = timedelta(days=2)
 
 _READ: Final = """
