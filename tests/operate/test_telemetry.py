@@ -187,6 +187,23 @@ async def test_counting_goes_on_while_it_is_written(
         await conn.close()
 
 
+async def test_where_a_statement_comes_from_is_learnt_when_it_first_is_slow(state: State, urls: ClusterUrls) -> None:
+    made, _ = recorder(datetime.now(UTC).timestamp())
+    flusher, text = Flusher(state, made, "test"), "SELECT 1 /* seen often before it is slow */"
+    made.query(text, 0.001)
+    assert await flusher.flush()
+    known = made._known(text)
+    known.caller = "work/queries/labels.py:12 all_labels"  # what _ask_caller finds out at the first slow one
+    made.fresh[known.fingerprint] = known
+    assert await flusher.flush()
+    conn = await asyncpg.connect(urls.ops_read)
+    try:
+        found = await conn.fetchval("SELECT caller FROM ops.statement WHERE fingerprint = $1", fingerprint_of(text))
+    finally:
+        await conn.close()
+    assert found == known.caller
+
+
 async def test_a_fault_of_ours_does_not_end_measuring(state: State, monkeypatch: pytest.MonkeyPatch) -> None:
     made, _ = recorder(datetime.now(UTC).timestamp())
     flusher = Flusher(state, made, "test")

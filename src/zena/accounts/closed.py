@@ -6,7 +6,7 @@ from litestar import Request
 
 from zena.accounts.credentials import credential_of
 from zena.accounts.entry import ENTER_SQL, WRITES_ANYWAY
-from zena.accounts.visiting import SAFE_METHODS
+from zena.kit.csrf import SAFE_METHODS
 from zena.kit.maintenance import Mode
 from zena.kit.state import State, state_of
 

@@ -12,9 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from zena.accounts.credentials import credential_of, unknown
 from zena.accounts.idempotency import begin, keep
 from zena.accounts.permissions import permissions_of
-from zena.accounts.visiting import SAFE_METHODS, look, may_write
+from zena.accounts.queries.people import SERVED
+from zena.accounts.visiting import look, may_write
 from zena.kit.access import Access, Door, access_of
-from zena.kit.csrf import check_form_token, given_form_token
+from zena.kit.csrf import SAFE_METHODS, check_form_token, given_form_token
 from zena.kit.errors import Forbidden, Unauthorized
 from zena.kit.scope import Identity, Scope, SupportAccess, Visitor
 from zena.kit.state import State, state_of
@@ -22,7 +23,6 @@ from zena.kit.uow import READ_ONLY, READ_WRITE, Reader, unit_of_work
 from zena.kit.visit import Visit, visit_of
 
 FORM_TYPES = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
-SERVED = frozenset({"active", "trial"})
 #: In the scope's state of a request that may write while changes are switched off (accounts/closed.py).
 WRITES_ANYWAY = "writes_anyway"
 

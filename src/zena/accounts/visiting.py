@@ -6,12 +6,12 @@ from litestar import Request
 
 from zena.accounts.actions.visits import note_look
 from zena.kit.access import Door, access_of
+from zena.kit.csrf import SAFE_METHODS
 from zena.kit.errors import Forbidden
 from zena.kit.i18n import N_
 from zena.kit.scope import Scope
 from zena.kit.state import State
 
-SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 #: What they may send all the same: nothing of it changes the firm.
 VISITOR_ROUTES: Final = frozenset(
     {

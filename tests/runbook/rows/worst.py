@@ -123,6 +123,7 @@ def bundle(walk: Walk) -> None:
         names = packed.getnames()
         texts = [opened.read() for name in names if (opened := packed.extractfile(name)) is not None]
     assert any("requests" in name for name in names)
+    assert {"health.json", "incidents.json"} <= {name.rpartition("/")[2] for name in names}, "the server was asked too"
     assert any(walk.live.site.folder.name.encode() in text for text in texts)
     assert not any(walk.live.token.encode() in text for text in texts)
     assert path.stat().st_mode & 0o077 == 0

@@ -7,6 +7,7 @@ import queue
 import sys
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
@@ -30,7 +31,7 @@ class Written(NamedTuple):
     text: str
 
 
-class Sink:
+class Sink(ABC):
     """A thread that writes lines. `dropped` counts those there was no room for, `dropped_at` tells when (monotonic)."""
 
     def __init__(self, name: str, least: int = 0) -> None:
@@ -60,10 +61,11 @@ class Sink:
                 self._lines.put(None, timeout=_FAREWELL)
                 self._thread.join(_FAREWELL)
 
+    @abstractmethod
     def write(self, line: Written) -> None:
-        raise NotImplementedError
+        """Write a line, in the sink's own thread; whatever it raises ends the thread."""
 
-    def idle(self) -> None:
+    def idle(self) -> None:  # noqa: B027 - most have nothing to do then
         """Do what is to be done when nothing was logged for a second."""
 
     def _run(self) -> None:

@@ -1,3 +1,6 @@
+-- Where a statement comes from is looked up once it was slow: often long after it was first seen.
+GRANT UPDATE (caller) ON ops.statement TO zena_app;
+
 -- Who looks, and when each look last came to its end: silence of a detector is not health.
 CREATE TABLE ops.detector (
     symptom text NOT NULL,

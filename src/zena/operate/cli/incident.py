@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 app = typer.Typer(
     help="Incidents: what was found to be wrong, why, and how it ended.", no_args_is_help=True, add_completion=False
 )
+_LONGEST = 2000
 Number = Annotated[int, typer.Argument(min=1, help="The incident's number.")]
 
 
@@ -92,9 +93,7 @@ def note(
     """
     from zena.operate.incidents.actions import note as note_words
 
-    words = " ".join(text.split())
-    if not 1 <= len(words) <= 2000:  # noqa: PLR2004 - said in the message
-        raise CommandError("a note has 1 to 2,000 characters", Exit.USAGE)
+    words = _words(text)
     now, who = SystemClock().now(), here()
     _do(number, lambda conn: note_words(conn, number, who, words, now))
     say({"id": number, "noted": words}, "noted")
@@ -111,9 +110,17 @@ def close(
     """
     from zena.operate.incidents.actions import close as close_it
 
+    words = _words(reason)
     now, who = SystemClock().now(), here()
-    _do(number, lambda conn: close_it(conn, number, who, reason, now))
+    _do(number, lambda conn: close_it(conn, number, who, words, now))
     say({"id": number, "closed_by": who}, f"incident {number} is closed")
+
+
+def _words(text: str) -> str:
+    words = " ".join(text.split())
+    if not 1 <= len(words) <= _LONGEST:
+        raise CommandError(f"what is written down has 1 to {_LONGEST:,} characters", Exit.USAGE)
+    return words
 
 
 def _found(number: int) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from importlib.metadata import distributions
+from ipaddress import ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -17,9 +18,12 @@ import msgspec
 
 from zena import __version__
 from zena.kit.db import Raw
+from zena.kit.errors import Invalid
+from zena.kit.http import FetchFailed, HttpPolicy, SafeHttp
 from zena.kit.supervisor.wish import read_note
 from zena.operate import changes
 from zena.operate.database.activity import sessions
+from zena.operate.incidents.listing import whole
 from zena.operate.integrity import store
 from zena.operate.metrics.report import report
 from zena.operate.metrics.requests import slowest
@@ -36,6 +40,9 @@ _CHANGES: Final = timedelta(days=7)
 _TAIL: Final = 200_000
 #: Rings and logs taken, the newest first.
 _FILES: Final = 24
+#: This machine, and what a server may listen on to be reached by that name.
+_HERE: Final = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
+_ANYWHERE: Final = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0", "::"})  # noqa: S104 - compared, not bound
 #: What a read of the database, a file or the network may end with.
 _FAILURES: Final = (OSError, TimeoutError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError, LookupError)
 
@@ -69,6 +76,7 @@ _DATABASE: Final[Mapping[str, Callable[[Raw, datetime], Awaitable[Any]]]] = {
     "locks": lambda conn, _: _rows(conn, _LOCKS),
     "tables": lambda conn, _: _rows(conn, _TABLES),
     "changes": lambda conn, now: changes.listed(conn, now - _CHANGES),
+    "incidents": lambda conn, now: whole(conn, since=now - _CHANGES),
     "requests": lambda conn, now: slowest(conn, now - timedelta(days=1), limit=100),
     "workers": lambda conn, _: workers(conn),
     "schedules": schedules,
@@ -103,19 +111,17 @@ def of_this_machine(settings: "Settings", now: datetime) -> Iterator[tuple[str, 
 
 
 async def health(settings: "Settings") -> Any:
-    """Ask the server that runs here for its health, as a caller of this machine; raises OSError and its like."""
+    """Ask the server that runs here for its health, as a caller of this machine. OSError where none answers."""
     note = read_note(settings.data_dir / "serve.json")
-    port = urlsplit(str(note["url"])).port if note and note.get("url") else settings.port
-    host = settings.host if settings.host not in {"0.0.0.0", "::"} else "127.0.0.1"  # noqa: S104 - compared, not bound
-    async with asyncio.timeout(PATIENCE):
-        reader, writer = await asyncio.open_connection(host, port or settings.port)
-        try:
-            writer.write(b"GET /api/v1/health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-            answer = await reader.read()
-        finally:
-            writer.close()
-    head, _, body = answer.partition(b"\r\n\r\n")
-    return {"answer": head.split(b"\r\n")[0].decode("latin-1"), "health": msgspec.json.decode(body)}
+    port = (urlsplit(str(note["url"])).port if note and note.get("url") else None) or settings.port
+    host = "localhost" if settings.host in _ANYWHERE else settings.host
+    networks = _HERE if host == "localhost" else (ip_network(host),)
+    http = SafeHttp(HttpPolicy(ports=frozenset({port}), allowed_networks=networks, seconds=PATIENCE))
+    try:
+        reply = await http.send("GET", f"http://{f'[{host}]' if ':' in host else host}:{port}/api/v1/health")
+    except (FetchFailed, Invalid) as error:
+        raise OSError(str(error)) from error
+    return {"answer": reply.status, "health": msgspec.json.decode(reply.body)}
 
 
 def files(settings: "Settings") -> Iterator[tuple[str, str]]:
@@ -123,8 +129,7 @@ def files(settings: "Settings") -> Iterator[tuple[str, str]]:
 
     The database's own log stays here: it quotes what people typed.
     """
-    logs: Path = getattr(settings, "logs_path", settings.data_dir / "logs")
-    for folder, pattern in ((settings.data_dir / "telemetry", "*.jsonl"), (logs, "*.log*")):
+    for folder, pattern in ((settings.data_dir / "telemetry", "*.jsonl"), (settings.logs_path, "*.log*")):
         newest = sorted(folder.glob(pattern), key=lambda path: (-path.stat().st_mtime, path.name))
         for path in newest[:_FILES]:
             yield f"{folder.name}/{path.name}", _end_of(path)

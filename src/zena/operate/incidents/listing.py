@@ -17,6 +17,7 @@ _LIST: Final = _READ.format(which="i.closed_at IS NULL OR $1 AND i.opened_at >= 
     " ORDER BY i.closed_at IS NOT NULL, i.opened_at DESC, i.id DESC LIMIT $3"
 )
 _ONE: Final = _READ.format(which="i.id = $1")
+_MOST: Final = 100
 _CHILDREN: Final = "SELECT id FROM ops.incident WHERE parent_id = $1 ORDER BY id"
 
 
@@ -37,3 +38,9 @@ async def one(conn: Raw, incident: int) -> dict[str, Any] | None:
     children = [child["id"] for child in await conn.fetch(_CHILDREN, incident)]
     intact = not any(entry["broken"] for entry in told)
     return dict(row) | {"children": children, "timeline": told, "intact": intact}
+
+
+async def whole(conn: Raw, *, since: datetime) -> list[dict[str, Any]]:
+    """Return open incidents and those opened since an instant, each with its timeline: at most a hundred."""
+    found = [await one(conn, row["id"]) for row in await listed(conn, closed=True, since=since, limit=_MOST)]
+    return [told for told in found if told is not None]

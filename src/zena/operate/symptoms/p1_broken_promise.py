@@ -26,7 +26,8 @@ def _reading(status: Status) -> Reading:
     alerts = ", ".join(f"{one.burn:g} times as fast as allowed over {one.window}" for one in status.alerts)
     left = "" if status.left is None else f"; {status.left:.0%} of the month's budget is left"
     thin = "" if hour and hour.total >= LEAST_EVENTS else "; few events in the last hour"
-    says = f"{status.objective.title}: {f'spends its budget {alerts}' if alerts else status.state}{left}{thin}"
+    state = {"exhausted": "the budget was spent before, and is not being spent now"}.get(status.state, status.state)
+    says = f"{status.objective.title}: {f'spends its budget {alerts}' if alerts else state}{left}{thin}"
     return Reading(status.objective.id, over, not status.alerts, says, rate, 1.0)
 
 

@@ -46,7 +46,8 @@ ON CONFLICT (minute, series_id, process) DO UPDATE SET n = excluded.n, bad = exc
 """
 _STATEMENTS = """
 INSERT INTO ops.statement (fingerprint, text, caller) SELECT * FROM unnest($1::text[], $2::text[], $3::text[])
-ON CONFLICT (fingerprint) DO NOTHING
+ON CONFLICT (fingerprint) DO UPDATE SET caller = excluded.caller
+    WHERE statement.caller IS NULL AND excluded.caller IS NOT NULL
 """
 _REQUESTS = """
 INSERT INTO ops.request (at, request_id, process, method, route, status, ms, kept_for, tenant, person, release, facts)

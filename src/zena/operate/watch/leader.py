@@ -12,6 +12,7 @@ import asyncpg
 from zena.kit.db import Raw, dialled
 from zena.kit.ids import new_id
 from zena.kit.logs import get_logger
+from zena.operate.symptoms.catalogue import SYMPTOMS
 from zena.operate.symptoms.contract import Look
 from zena.operate.watch.rounds import look_around
 from zena.settings import Role
@@ -61,14 +62,20 @@ class Leader:
 
     async def _rounds(self, conn: Raw) -> None:
         while True:
-            leads = bool(await conn.fetchval(_LEASE, self._me, timedelta(seconds=EVERY * _ROUNDS * self._pace)))
-            if leads != self._leads:
-                self._leads = leads
-                log.info("this worker watches" if leads else "another worker watches")
-            if leads:
+            for symptom in SYMPTOMS:
+                if not await self._renew(conn):  # before each look: a slow round must not outlive the lease
+                    break
                 settings = self._state.settings
-                await look_around(Look(conn, settings, self._state.clock.now(), settings.pace))
+                await look_around(Look(conn, settings, self._state.clock.now(), settings.pace), [symptom])
             await self._sleep()
+
+    async def _renew(self, conn: Raw) -> bool:
+        """Take or keep the lease; False while it is another's."""
+        leads = bool(await conn.fetchval(_LEASE, self._me, timedelta(seconds=EVERY * _ROUNDS * self._pace)))
+        if leads != self._leads:
+            self._leads = leads
+            log.info("this worker watches" if leads else "another worker watches")
+        return leads
 
     async def _sleep(self) -> None:
         await asyncio.sleep(EVERY * self._pace)
