@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import BinaryIO, Final, Protocol
 from uuid import UUID
 
+from zena.kit.durable import sync_folder
 from zena.kit.errors import NotFound, StorageFull, TooLarge
 from zena.kit.ids import new_id
 
@@ -142,11 +143,7 @@ def _settle(temporary: Path, final: Path) -> None:
     final.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     temporary.rename(final)
     for folder in {final.parent, *(new.parent for new in made)}:
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        sync_folder(folder)
 
 
 def _open(path: Path) -> BinaryIO:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from zena.kit.durable import sync_folder
 from zena.kit.exits import Exit
 from zena.operate.backup.refusal import Refused
 
@@ -105,8 +106,4 @@ def check_room(folder: Path, needed: int) -> None:
 def settle(draft: Path, final: Path) -> None:
     """Give a complete archive its name, durably."""
     draft.rename(final)
-    descriptor = os.open(final.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync_folder(final.parent)

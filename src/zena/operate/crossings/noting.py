@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 from uuid import UUID
 
+from zena.kit.beside import beside
 from zena.kit.clock import Clock
 from zena.kit.db import Database
 from zena.kit.ids import new_id
@@ -103,14 +104,11 @@ async def noting(state: "State") -> AsyncIterator[Noting]:
     """Note in this process during the block; what waits at its end is written."""
     notes = Noting(state.clock)
     state.telemetry.on_sought.append(notes.hear)
-    task = asyncio.create_task(notes.run(state.db))
     try:
-        yield notes
+        async with beside(notes.run(state.db)):
+            yield notes
     finally:
         state.telemetry.on_sought.remove(notes.hear)
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
         with suppress(*DATABASE_AWAY):
             await notes.write(state.db)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import asyncpg
 
+from zena.kit.beside import beside
 from zena.kit.db import Raw
 from zena.kit.logs import get_logger
 from zena.kit.maintenance import Mode, Standing
@@ -71,11 +72,8 @@ async def watching(state: "State") -> AsyncIterator[None]:
     """Follow the declared standing during the block; what stands is known before the first request or job."""
     watch = Watch(state)
     await watch.look()
-    task = asyncio.create_task(watch.run())
     try:
-        yield
+        async with beside(watch.run()):
+            yield
     finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
         await watch.close()

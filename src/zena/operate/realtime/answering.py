@@ -4,10 +4,11 @@ import asyncio
 import os
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
+from zena.kit.beside import beside
 from zena.kit.ids import new_id
 from zena.kit.logs import get_logger
 from zena.kit.realtime.outbox import DATABASE_AWAY
@@ -80,10 +81,5 @@ def answer(hub: "Hub", tenant: UUID, user: UUID) -> dict[str, Any]:
 @asynccontextmanager
 async def answering(state: "State", role: str) -> AsyncIterator[None]:
     """Answer questions about the live connections of this process during the block."""
-    task = asyncio.create_task(Answering(state, role).run())
-    try:
+    async with beside(Answering(state, role).run()):
         yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 from uuid import UUID
 
+from zena.kit.durable import sync_folder
 from zena.operate.backup.refusal import Refused
 from zena.settings import Settings
 
@@ -30,7 +31,7 @@ def note(settings: Settings, tenant: UUID, at: datetime) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-    _settle(folder)
+    sync_folder(folder)
 
 
 def noted(settings: Settings) -> dict[UUID, datetime]:
@@ -54,11 +55,3 @@ def _read(path: Path, number: int, line: str) -> tuple[UUID, datetime]:
 
 def _when(entry: tuple[UUID, datetime]) -> datetime:
     return entry[1]
-
-
-def _settle(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import asyncpg
 
+from zena.kit.beside import beside
 from zena.kit.db import Raw, dialled
 from zena.kit.ids import new_id
 from zena.kit.logs import get_logger
@@ -98,10 +99,5 @@ async def leading(state: "State") -> AsyncIterator[None]:
         log.warning("symptoms are not watched: this wants ZENA_DATABASE_OPS_URL and ZENA_TELEMETRY")
         yield
         return
-    task = asyncio.create_task(Leader(state).run())
-    try:
+    async with beside(Leader(state).run()):
         yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
