@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import AsyncIterator
@@ -145,7 +146,11 @@ async def test_who_is_in_another_firm_too_or_is_staff_stays(state: State, ops: a
 async def test_a_deletion_that_was_killed_goes_on(
     state: State, http: httpx.AsyncClient, ops: asyncpg.Connection, terminal: Terminal, urls: ClusterUrls
 ) -> None:
-    """A lock holds it up in the middle; there it is killed; called again it finishes, and its counts are whole."""
+    """A lock holds it up in the middle; there it is killed; called again it finishes, and its counts are whole.
+
+    No backup was ever made: the directory for the export is not there yet.
+    """
+    shutil.rmtree(state.settings.backups_path, ignore_errors=True)
     scene = await furnished(state, http)
     slug, tenant = scene.firm.slug, scene.firm.tenant
     left = "SELECT count(*) FROM task_label WHERE tenant_id = $1"

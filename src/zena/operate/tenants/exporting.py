@@ -43,8 +43,8 @@ class Exported:
 async def export(state: State, slug: str, out: Path, at: datetime) -> Exported:
     """Write the firm with this short name to a file that is not there yet. Refused, nothing is left behind."""
     settings = state.settings
-    _check_free(out)
     with shelf.at_work(settings.backups_path) as draft:
+        _check_free(out)  # here: the directory of backups may be where it goes, and be made only now
         new_key = not settings.backup_key_path.exists()
         ring = load_backup_keys(settings, make=True)
         async with reading(settings.dsn(Role.OPS)) as conn:
