@@ -45,7 +45,8 @@ class Site:
         return subprocess.Popen(command(*arguments, module="zena"), env=found, stdout=subprocess.DEVNULL)
 
     @contextmanager
-    def serving(self, *options: str, **values: object) -> Iterator["subprocess.Popen[str]"]:
+    def serving(self, *options: str, lines: int = 2, **values: object) -> Iterator["subprocess.Popen[str]"]:
+        """Run `zena serve`. It says where it is, and how the first person gets in: where there are people, one line."""
         process = subprocess.Popen(
             command("serve", *options, module="zena"),
             env=variables(**{"ZENA_PORT": 0, **self.values, **values}),
@@ -57,7 +58,7 @@ class Site:
         assert process.stderr is not None
         threading.Thread(target=self._listen, args=(process.stderr,), daemon=True).start()
         try:
-            self.said = [process.stdout.readline().strip() for _ in range(2)]
+            self.said = [process.stdout.readline().strip() for _ in range(lines)]
             self.url, self.pid = self.said[0].split()[-1], process.pid
             yield process
         finally:
