@@ -19,10 +19,14 @@ LIVE = "/api/v1/health/live"
 
 @dataclass
 class Site:
-    """A data directory, and `zena serve` in it while it runs. `settings` are those of the server and of commands."""
+    """A data directory, and `zena serve` in it while it runs. `settings` are those of the server and of commands.
+
+    It says in `lines` where it is and how the first person gets in: in one line where there are people.
+    """
 
     folder: Path
     settings: dict[str, object] = field(default_factory=dict)
+    lines: int = 2
     url: str = ""
     pid: int = 0
     said: list[str] = field(default_factory=list)
@@ -45,8 +49,7 @@ class Site:
         return subprocess.Popen(command(*arguments, module="zena"), env=found, stdout=subprocess.DEVNULL)
 
     @contextmanager
-    def serving(self, *options: str, lines: int = 2, **values: object) -> Iterator["subprocess.Popen[str]"]:
-        """Run `zena serve`. It says where it is, and how the first person gets in: where there are people, one line."""
+    def serving(self, *options: str, **values: object) -> Iterator["subprocess.Popen[str]"]:
         process = subprocess.Popen(
             command("serve", *options, module="zena"),
             env=variables(**{"ZENA_PORT": 0, **self.values, **values}),
@@ -58,7 +61,7 @@ class Site:
         assert process.stderr is not None
         threading.Thread(target=self._listen, args=(process.stderr,), daemon=True).start()
         try:
-            self.said = [process.stdout.readline().strip() for _ in range(lines)]
+            self.said = [process.stdout.readline().strip() for _ in range(self.lines)]
             self.url, self.pid = self.said[0].split()[-1], process.pid
             yield process
         finally:

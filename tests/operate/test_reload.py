@@ -115,13 +115,13 @@ def test_without_a_server_it_says_so(tmp_path: Path) -> None:
 
 async def test_new_ones_that_do_not_start_leave_everything_as_it_was(urls: ClusterUrls) -> None:
     with open_folder() as folder:
-        site = Served(folder)
+        site = Served(folder, lines=1)  # a database that other tests may have put people into
         held = [
             f"ZENA_DATABASE_{name}URL={url}"
             for name, url in (("OWNER_", urls.owner), ("OPS_", urls.ops), ("OPS_READ_", urls.ops_read))
         ]
         site.write(f"ZENA_DATABASE_URL={urls.app}", *held)
-        with site.serving(lines=1):  # a database that other tests may have put people into
+        with site.serving():
             until(lambda: len(site.crew()) == 2)
             before, web = site.crew(), environment_of(site.crew()["web-1"])
             # What the file holds reaches only those who may hold it, and they do not read it themselves.
