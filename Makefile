@@ -10,7 +10,7 @@ VENDOR := src/zena/web/static/vendor/manifest.json
 JOBS   ?= 2
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # A worker that dies ends the run: xdist would wait for ever for the rest of its file.
-PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --max-worker-restart=0
+PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder --max-worker-restart=0
 UV     := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --system-certs \
           --exclude-newer "7 days" --custom-compile-command "make lock" $(UPGRADE)
 

@@ -17,6 +17,19 @@ from zena.migrations.run import upgrade
 from zena.settings import Settings
 
 PUBLIC_URL = "https://zena.test"
+#: What takes minutes begins first: a long file that begins last would keep one process busy and the others idle.
+LONG = (
+    "tests/runbook/", "tests/matrix/", "tests/cli/test_serve", "tests/journeys/", "tests/faults/",
+    "tests/conformance/test_fuzz", "tests/operate/test_backup", "tests/kit/test_supervisor", "tests/operate/",
+    "tests/cli/",
+)  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def rank(item: pytest.Item) -> int:
+        return next((place for place, head in enumerate(LONG) if item.nodeid.startswith(head)), len(LONG))
+
+    items.sort(key=rank)
 
 
 @pytest.fixture(scope="session")

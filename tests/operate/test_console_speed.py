@@ -101,7 +101,7 @@ async def test_each_page_answers_within_a_tenth_of_a_second(
         rounds: list[Round] = []
         while not rounds or (rounds[-1].is_late and len(rounds) < ROUNDS):
             rounds.append(await round_of(operator, page))
-        record_property(page, rounds)
+        record_property(page, [str(one) for one in rounds])
         print(f"{page}: {rounds[-1]}")
         if rounds[-1].is_late:
             late[page] = rounds
