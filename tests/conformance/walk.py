@@ -16,8 +16,8 @@ from tests.matrix import Row
 from tests.matrix.world import all_rows
 from zena.accounts.permissions import Role
 
-#: What may stand in a path and belongs to nobody.
-SHARED = frozenset({"version", "path"})
+#: What may stand in a path and belongs to nobody: a number is too short not to be met by chance.
+SHARED = frozenset({"version", "path", "number"})
 #: So many of a firm's newest ids of one kind are drawn from.
 KEPT = 8
 #: Fields whose text is stored: it gets the mark of the firm that sends it.

@@ -193,7 +193,7 @@ async def test_an_operator_enters_a_firm_and_its_owner_sees_it_and_ends_it(
     await page.goto(f"{house.site.url}/tasks")
     await look(page, "visit")
 
-    async with await browser.new_context(viewport={"width": 1440, "height": 900}) as other:
+    async with await browser.new_context(viewport={"width": 1440, "height": 900}, reduced_motion="reduce") as other:
         mine = await other.new_page()
         await mine.goto(link)
         await mine.fill("[name=password]", PASSWORD)

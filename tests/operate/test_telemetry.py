@@ -3,6 +3,7 @@
 import random
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import httpx
@@ -14,11 +15,13 @@ from zena.accounts.permissions import Role
 from zena.accounts.queries.audit import verify_chain
 from zena.kit.db import Raw, raw
 from zena.kit.embedded import ClusterUrls
+from zena.kit.logs import log_state
 from zena.kit.state import State
 from zena.kit.tally import REPEATED
 from zena.kit.uow import tenant_work
 from zena.operate.metrics.read import read_series
 from zena.operate.metrics.report import report
+from zena.operate.telemetry import flush
 from zena.operate.telemetry.flush import Flusher
 from zena.operate.telemetry.recorder import LABELS, MINUTES, Recorder, Series, fingerprint_of, normal
 from zena.operate.telemetry.requests import Requests
@@ -185,6 +188,53 @@ async def test_counting_goes_on_while_it_is_written(
         assert await conn.fetchval(counted, flusher.process) == 1
     finally:
         await conn.close()
+
+
+async def test_a_series_first_met_in_a_flush_that_failed_is_counted_by_the_next(
+    state: State, urls: ClusterUrls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, _ = recorder(datetime.now(UTC).timestamp())
+    flusher = Flusher(state, made, "test")
+    label = f"GET /{flusher.process}"
+    made.observe("http.page", label, 5.0)
+
+    def refused() -> None:
+        raise asyncpg.DeadlockDetectedError
+
+    monkeypatch.setattr(flush, "log_state", refused)  # what is asked for in the middle of the transaction
+    assert not await flusher.flush()
+    monkeypatch.undo()
+    assert await flusher.flush()
+    now = state.clock.now()
+    conn = await asyncpg.connect(urls.ops_read)
+    try:
+        found = await read_series(conn, ["http.page"], now - timedelta(minutes=3), now + timedelta(minutes=2))
+        assert [one.n for one in found if one.label == label] == [1]
+    finally:
+        await conn.close()
+
+
+async def test_a_caller_learnt_while_its_statement_is_written_is_written_next(
+    state: State, urls: ClusterUrls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, _ = recorder(datetime.now(UTC).timestamp())
+    flusher, text = Flusher(state, made, "test"), "SELECT 1 /* slow while it is written */"
+
+    def learn() -> Any:
+        made._known(text).caller = "work/queries/labels.py:12 all_labels"
+        return log_state()
+
+    made.query(text, 0.001)
+    monkeypatch.setattr(flush, "log_state", learn)
+    assert await flusher.flush()
+    monkeypatch.undo()
+    assert await flusher.flush()
+    conn = await asyncpg.connect(urls.ops_read)
+    try:
+        found = await conn.fetchval("SELECT caller FROM ops.statement WHERE fingerprint = $1", fingerprint_of(text))
+    finally:
+        await conn.close()
+    assert found == "work/queries/labels.py:12 all_labels"
 
 
 async def test_where_a_statement_comes_from_is_learnt_when_it_first_is_slow(state: State, urls: ClusterUrls) -> None:

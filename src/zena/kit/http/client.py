@@ -5,6 +5,7 @@ import socket
 import ssl
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -109,10 +110,11 @@ class SafeHttp:
         """Read up to the limit; what lies beyond is never fetched."""
         body = b""
         stream: Any = response.stream
-        async for chunk in stream:
-            body += chunk
-            if len(body) > self.policy.max_bytes:
-                return body[: self.policy.max_bytes], True
+        async with aclosing(aiter(stream)) as chunks:  # left in the middle, it would end at some collection of garbage
+            async for chunk in chunks:
+                body += chunk
+                if len(body) > self.policy.max_bytes:
+                    return body[: self.policy.max_bytes], True
         return body, False
 
 

@@ -29,6 +29,8 @@ _PATIENCE: Final = 5.0
 #: Errors that could not be written for so long are let go.
 ERRORS_KEPT: Final = timedelta(hours=6)
 
+#: Measuring goes on while changes are switched off.
+_READ_WRITE = "SET TRANSACTION READ WRITE"
 _SERIES = """
 WITH wanted AS (SELECT * FROM unnest($1::text[], $2::text[]) AS w (metric, label)),
 made AS (INSERT INTO ops.series (metric, label) SELECT metric, label FROM wanted
@@ -113,18 +115,14 @@ class Flusher:
 
     async def _write(self, kept: list[Any]) -> None:
         conn = await self._connected()
-        statements = list(self.recorder.fresh.values())
+        statements = [(s.fingerprint, s.text, s.caller) for s in self.recorder.fresh.values()]
         minutes = list(self.recorder.minutes())
+        await self._learn_ids(conn, {series for _, cells in minutes for series in cells})
         async with conn.transaction():
-            await conn.execute("SET TRANSACTION READ WRITE")  # measuring goes on while changes are switched off
+            await conn.execute(_READ_WRITE)
             await self._write_points(conn, minutes)
             if statements:
-                texts = [
-                    [s.fingerprint for s in statements],
-                    [s.text for s in statements],
-                    [s.caller for s in statements],
-                ]
-                await conn.execute(_STATEMENTS, *texts)
+                await conn.execute(_STATEMENTS, *map(list, zip(*statements, strict=True)))
             await conn.executemany(_REQUESTS, [self._row(record) for record in kept])
             log_lines = log_state()
             facts: dict[str, Any] = {
@@ -139,8 +137,11 @@ class Flusher:
                 facts["ended"] = 1
             host, pid = socket.gethostname(), os.getpid()
             await conn.execute(_HEARTBEAT, self.process, self.role, host, pid, __version__, self.started, facts)
-        for statement in statements:
-            self.recorder.fresh.pop(statement.fingerprint, None)
+        for fingerprint, _, caller in statements:
+            if (
+                self.recorder.fresh[fingerprint].caller == caller
+            ):  # else it was learnt just now, and is written next time
+                del self.recorder.fresh[fingerprint]
         if minutes:
             self.recorder.forget(minutes[-1][0])
         await self._write_errors(conn)
@@ -151,14 +152,13 @@ class Flusher:
         try:
             if kinds:
                 async with conn.transaction():
-                    await conn.execute("SET TRANSACTION READ WRITE")
+                    await conn.execute(_READ_WRITE)
                     await groups.store(conn, kinds)
         except BaseException:
             ERRORS.give_back(kinds, after=self._state.clock.now() - ERRORS_KEPT)
             raise
 
     async def _write_points(self, conn: Raw, minutes: list[tuple[int, dict[Series, Any]]]) -> None:
-        await self._learn_ids(conn, {series for _, cells in minutes for series in cells})
         # Counting went on meanwhile: a series that is new since is written next time, its minute is still there.
         length = self.recorder.length
         rows = [
@@ -170,11 +170,14 @@ class Flusher:
             await conn.execute(_POINTS, self.process, *map(list, zip(*rows, strict=True)))
 
     async def _learn_ids(self, conn: Raw, wanted: set[Series]) -> None:
+        """Make and remember ids, committed: one that was rolled back with something else would take points for ever."""
         missing = sorted(wanted - self._ids.keys())
         if missing:
             labels = [series.label for series in missing]
-            for row in await conn.fetch(_SERIES, [series.metric for series in missing], labels):
-                self._ids[Series(row["metric"], row["label"])] = row["id"]
+            async with conn.transaction():
+                await conn.execute(_READ_WRITE)
+                rows = await conn.fetch(_SERIES, [series.metric for series in missing], labels)
+            self._ids |= {Series(row["metric"], row["label"]): row["id"] for row in rows}
         if not wanted <= self._ids.keys():  # another process makes the same ones just now: next time they are there
             raise TimeoutError("series are being made")
 
