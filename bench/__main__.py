@@ -32,8 +32,9 @@ def main() -> None:
     with _place(chosen.keep) as folder, _database(folder) as urls:
         firms = _firms(folder, urls, sizes)
         ceiling = _ceiling()
-        with application(urls, folder / "zena") as app, floor(urls) as bare:
-            suite = Suite(app=app, floor=bare, firms=firms, sizes=sizes, seconds=seconds)
+        home = folder / "zena"
+        with application(urls, home) as app, application(urls, home, measuring=False) as blind, floor(urls) as bare:
+            suite = Suite(app=app, blind=blind, floor=bare, firms=firms, sizes=sizes, seconds=seconds)
             _check_same(suite)
             rows = _measured(suite, rounds, chosen.only)
     path = report.write(rows, {"sizes": sizes, "client_ceiling": ceiling})

@@ -29,8 +29,8 @@ def migrate(urls: ClusterUrls, folder: Path) -> None:
 
 
 @contextmanager
-def application(urls: ClusterUrls, folder: Path) -> Iterator[int]:
-    """Run one web process as an installation does; yield its port."""
+def application(urls: ClusterUrls, folder: Path, *, measuring: bool = True) -> Iterator[int]:
+    """Run one web process as an installation does, or one that does not measure itself; yield its port."""
     listener = bind(HOST, 0)
     settings = {
         **_NO_LIMITS,
@@ -40,6 +40,7 @@ def application(urls: ClusterUrls, folder: Path) -> Iterator[int]:
         "ZENA_PORT": str(port_of(listener)),
         "ZENA_PUBLIC_URL": f"http://{HOST}:{port_of(listener)}",
         "ZENA_LOG_LEVEL": "warning",
+        "ZENA_TELEMETRY": str(measuring).lower(),
     }
     with _served(["zena", "web"], settings, listener.detach()):
         yield int(settings["ZENA_PORT"])

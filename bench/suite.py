@@ -12,6 +12,8 @@ from bench.rows import Goal, Measure
 API = "/api/v1/app"
 #: What counts as "the same" between a small and a large firm.
 FLAT = 1.2
+#: What measuring itself may cost.
+MEASURING = 1.03
 
 
 class Sizes(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,16 +34,17 @@ class Sizes(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Suite(msgspec.Struct, kw_only=True):
-    """What the rows need: the ports of application and floor, the firms by name, seconds per round."""
+    """What the rows need: ports, firms by name, seconds per round. `blind` is an application that measures nothing."""
 
     app: int
+    blind: int
     floor: int
     firms: dict[str, Firm]
     sizes: Sizes
     seconds: float
 
     def measures(self) -> list[Measure]:
-        return [*self._reads(), self._creates(), *self._dashboards()]
+        return [*self._reads(), *self._measuring(), self._creates(), *self._dashboards()]
 
     def sample(self) -> tuple[list[Shot], list[Shot]]:
         """Return the first request of each read, ours and the floor's: their answers must be the same."""
@@ -75,6 +78,19 @@ class Suite(msgspec.Struct, kw_only=True):
                 goal=Goal(least_ratio=0.5, most_p95=25),
             )
             for name, ours, bare in self._pairs()
+        ]
+
+    def _measuring(self) -> list[Measure]:
+        return [
+            Measure(
+                name=f"measuring itself: {name}",
+                figure="p95",
+                side=partial(self._fire, self.app, ours),
+                base_name="without",
+                base=partial(self._fire, self.blind, ours),
+                goal=Goal(most_ratio=MEASURING),
+            )
+            for name, ours, _ in self._pairs()
         ]
 
     def _creates(self) -> Measure:
