@@ -95,6 +95,7 @@ def _plan(found: "Settings", listeners: list[int], *, demo: bool) -> "Plan":
         url=found.public_url,
         children=children,
         embedded=found.embedded,
+        database=found.embedded_database,
         prepare=Spec("prepare", program("prepare", *(["--demo"] if demo else [])), ALL_ROLES),
         listeners=listeners,
         log=supervisor_log(found),

@@ -187,6 +187,11 @@ class Settings(BaseSettings):
         return self.database_url is None
 
     @property
+    def embedded_database(self) -> str:
+        """Name of the embedded database: faults are injected into a lab's only, and its name says that it is one."""
+        return "zena_lab" if self.env == "lab" else "zena"
+
+    @property
     def pooled(self) -> bool:
         """Whether a transaction pooler stands between: no session state, no named statements."""
         return self.database_direct_url is not None and self.database_direct_url != self.database_url

@@ -29,7 +29,8 @@ def attached(settings: Settings) -> Iterator[Settings]:
     if not settings.embedded:
         yield settings
         return
-    server = EmbeddedPostgres(settings.data_dir, options=ARCHIVING if settings.backup_wal else None)
+    options = ARCHIVING if settings.backup_wal else None
+    server = EmbeddedPostgres(settings.data_dir, database=settings.embedded_database, options=options)
     try:
         urls = server.start()
     except AlreadyRunning:

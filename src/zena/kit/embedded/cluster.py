@@ -39,10 +39,13 @@ class EmbeddedPostgres:
     Raises AlreadyRunning when another process holds the data directory, EmbeddedError when the server cannot run here.
     """
 
-    def __init__(self, data_dir: Path, *, major: int = 18, options: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, data_dir: Path, *, major: int = 18, database: str = DATABASE, options: Mapping[str, str] | None = None
+    ) -> None:
         """Name the server. `options` are server settings that win over ours: fsync off for tests, a TCP port."""
         self.data_dir = data_dir.absolute()
         self.major = major
+        self.database = database
         self._options = dict(options or {})
         self._port = int(self._options.get("port", 5432)) if self._options.get("listen_addresses") else None
         self._process: subprocess.Popen[bytes] | None = None
@@ -99,7 +102,9 @@ class EmbeddedPostgres:
         self._process = self._launch(hold, binaries)
         running.write_state(
             self.data_dir,
-            running.Running(self._process.pid, self.major, str(hold.sockets), self._port, str(there.cluster)),
+            running.Running(
+                self._process.pid, self.major, str(hold.sockets), self._port, str(there.cluster), self.database
+            ),
         )
         self._bootstrap(there)
 
@@ -128,15 +133,17 @@ class EmbeddedPostgres:
             time.sleep(1)
 
     def _bootstrap(self, there: place.Place) -> None:
-        script = bootstrap_sql(DATABASE, passwords={k: v for k, v in self._passwords().items() if k != "superuser"})
+        passwords = {role: password for role, password in self._passwords().items() if role != "superuser"}
+        script = bootstrap_sql(self.database, passwords=passwords)
         digest = hashlib.sha256(script.encode()).hexdigest()
         if not there.marker.exists() or there.marker.read_text(encoding="ascii") != digest:
             self.psql(script)
             running.write_private(there.marker, digest)
 
-    def urls(self, database: str = DATABASE) -> ClusterUrls:
-        """Return one URL per role for a database of this server."""
-        return ClusterUrls.of(self._passwords(), self._held().sockets, port=self._port, database=database)
+    def urls(self, database: str | None = None) -> ClusterUrls:
+        """Return one URL per role for a database of this server, its own if none is named."""
+        name = database or self.database
+        return ClusterUrls.of(self._passwords(), self._held().sockets, port=self._port, database=name)
 
     def create_database(self, name: str, *, template: str | None = None) -> ClusterUrls:
         """Make another database with the schemas and grants of ours, as a copy of `template` if one is named."""

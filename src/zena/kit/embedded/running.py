@@ -22,19 +22,23 @@ class Running:
     sockets: str
     port: int | None
     cluster: str
+    database: str = DATABASE
 
     @property
     def socket_file(self) -> Path:
         return Path(self.sockets) / f".s.PGSQL.{self.port or 5432}"
 
 
-def urls_of_running(data_dir: Path, *, database: str = DATABASE) -> ClusterUrls | None:
-    """Return how to reach the server of a data directory, or None if none answers."""
+def urls_of_running(data_dir: Path, *, database: str | None = None) -> ClusterUrls | None:
+    """Return how to reach the server of a data directory, or None if none answers; another database than its own."""
     state = read_state(data_dir)
     if state is None or not _answers(state.socket_file):
         return None
     return ClusterUrls.of(
-        load_passwords(data_dir, state.major), Path(state.sockets), port=state.port, database=database
+        load_passwords(data_dir, state.major),
+        Path(state.sockets),
+        port=state.port,
+        database=database or state.database,
     )
 
 

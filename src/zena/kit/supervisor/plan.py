@@ -43,7 +43,7 @@ class Plan:
     """Everything the supervisor needs; it never reads settings itself.
 
     `prepare` runs once while the others load, and holds them back until it has done well. Its last line of output
-    is JSON: `{"line": what to tell the operator}`.
+    is JSON: `{"line": what to tell the operator}`. `database` is the name of the embedded one.
     `listeners` are the descriptors of the bound sockets that children inherit. `log` says where events
     are kept: `path`, `max_bytes` and `keep` of a log file, or nothing. `values` are the settings that the processes
     have from the file of settings: they are handed out, so that a file half edited reaches nobody before it is asked
@@ -54,6 +54,7 @@ class Plan:
     url: str
     children: Sequence[Spec]
     embedded: bool = False
+    database: str = "zena"
     prepare: Spec | None = None
     listeners: Sequence[int] = ()
     state_name: str = "serve.json"

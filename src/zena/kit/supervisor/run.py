@@ -38,7 +38,11 @@ class Supervisor:
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         keep_log(plan.log)
-        self._database = EmbeddedPostgres(Path(plan.data_dir), options=plan.server_options) if plan.embedded else None
+        self._database = (
+            EmbeddedPostgres(Path(plan.data_dir), database=plan.database, options=plan.server_options)
+            if plan.embedded
+            else None
+        )
         self._database_failures = 0
         self._database_retry_at = 0.0
         self._urls: dict[str, str] = {}
