@@ -233,6 +233,13 @@ async def test_O03_nothing_is_unpacked() -> None:
         assert reply.body == bomb[:65_536]
 
 
+async def test_a_header_that_comes_twice_is_a_list() -> None:
+    answer = b"HTTP/1.1 200 OK\r\nVary: a\r\nContent-Length: 0\r\nvary: b\r\n\r\n"
+    async with listening(answer) as listener:
+        reply = await SafeHttp(open_to_loopback(listener.port)).send("GET", f"http://127.0.0.1:{listener.port}/")
+    assert reply.headers == {"vary": "a, b", "content-length": "0"}
+
+
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [

@@ -103,8 +103,7 @@ class SafeHttp:
             body, truncated = await self._read(response)
         finally:
             await connection.aclose()
-        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
-        return Reply(response.status, headers, body, truncated, time.monotonic() - began)
+        return Reply(response.status, _joined(response.headers), body, truncated, time.monotonic() - began)
 
     async def _read(self, response: httpcore.Response) -> tuple[bytes, bool]:
         """Read up to the limit; what lies beyond is never fetched."""
@@ -116,6 +115,14 @@ class SafeHttp:
                 if len(body) > self.policy.max_bytes:
                     return body[: self.policy.max_bytes], True
         return body, False
+
+
+def _joined(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Return headers by lower-case name, repeated ones as one list (RFC 9110, section 5.3)."""
+    found: dict[str, str] = {}
+    for name, value in ((name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in headers):
+        found[name] = f"{found[name]}, {value}" if name in found else value
+    return found
 
 
 class _RefusedError(Exception):

@@ -1,0 +1,42 @@
+"""What a fault fills in."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+
+from zena.operate.lab.place import Place
+
+#: What people do meanwhile: method and path.
+Asked = tuple[str, str]
+EVERYDAY: tuple[Asked, ...] = (
+    ("GET", "/dashboard"),
+    ("GET", "/api/v1/app/projects"),
+    ("GET", "/api/v1/app/tasks?limit=20"),
+)
+
+
+@asynccontextmanager
+async def unbroken(place: Place) -> AsyncIterator[None]:  # noqa: ARG001 - every fault is given its place
+    """Do nothing to it."""
+    yield
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One fault, real while the block of `broken` lasts.
+
+    `symptom` has to be opened with `cause` as the likeliest; without a symptom it is a sham, which looks like one and
+    must open nothing. `traffic` is what people ask for meanwhile. `also` are symptoms that it opens rightly, beside
+    those that fold into each other. `needs` names a program without which it cannot be tried. `heal` undoes what a lab
+    that was killed in the middle left behind, and does no harm where nothing is.
+    """
+
+    id: str
+    title: str
+    symptom: str = ""
+    cause: str = ""
+    traffic: tuple[Asked, ...] = EVERYDAY
+    also: frozenset[str] = frozenset()
+    needs: str = ""
+    broken: Callable[[Place], AbstractAsyncContextManager[None]] = unbroken
+    heal: Callable[[Place], Awaitable[None]] | None = None

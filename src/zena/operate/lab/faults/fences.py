@@ -1,0 +1,36 @@
+"""What holds firms apart, and what the rows promise each other."""
+
+from typing import Final
+
+from zena.operate.lab.contract import Fault
+from zena.operate.lab.faults.database import switched
+
+_INDEX: Final = "UPDATE pg_index SET indisvalid = {} WHERE indexrelid = 'pk_label'::regclass"
+
+FAULTS: Final = (
+    switched(
+        Fault("fence-off", "a table's row-level security is off", "T2", "row_security_off"),
+        "ALTER TABLE label NO FORCE ROW LEVEL SECURITY",
+        "ALTER TABLE label FORCE ROW LEVEL SECURITY",
+    ),
+    switched(
+        Fault("fence-open", "a policy lets everybody in", "T2", "open_policy"),
+        "CREATE POLICY lab_open ON label USING (true)",
+        "DROP POLICY IF EXISTS lab_open ON label",
+    ),
+    switched(
+        Fault("role-bypasses", "a role may pass the fences", "T2", "role_bypasses"),
+        "ALTER ROLE zena_app BYPASSRLS",
+        "ALTER ROLE zena_app NOBYPASSRLS",
+    ),
+    switched(
+        Fault("keys-off", "foreign keys are not watched", "X2", "keys_off"),
+        "ALTER TABLE task_label DISABLE TRIGGER ALL",
+        "ALTER TABLE task_label ENABLE TRIGGER ALL",
+    ),
+    switched(
+        Fault("index-broken", "an index was not finished", "X2", "broken_index"),
+        _INDEX.format("false"),
+        _INDEX.format("true"),
+    ),
+)

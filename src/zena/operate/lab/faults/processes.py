@@ -1,0 +1,120 @@
+"""Processes that die, freeze, or give way too seldom; logs that nobody takes."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+from zena.kit.beside import beside
+from zena.operate.lab.contract import EVERYDAY, Asked, Fault
+from zena.operate.lab.place import Place
+
+_DASHBOARD: Final[tuple[Asked, ...]] = (("GET", "/dashboard"),)
+_SLOW: Final = frozenset({"A1", "D1"})
+#: Held up for so long, free for so long, seconds.
+_STILL, _FREE = 0.8, 0.25
+
+
+def _send(pids: Iterable[int], what: signal.Signals) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, what)
+
+
+async def _go_on(place: Place) -> None:
+    _send(place.webs(), signal.SIGCONT)
+
+
+@asynccontextmanager
+async def _held_up(place: Place) -> AsyncIterator[None]:
+    """The web processes stand still again and again, as with code that computes without giving way."""
+
+    async def hold() -> None:
+        while True:
+            _send(place.webs(), signal.SIGSTOP)
+            await asyncio.sleep(_STILL)
+            _send(place.webs(), signal.SIGCONT)
+            await asyncio.sleep(_FREE)
+
+    async with beside(hold()):
+        yield
+    await _go_on(place)
+
+
+@asynccontextmanager
+async def _frozen(place: Place) -> AsyncIterator[None]:
+    _send(place.webs(), signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        await _go_on(place)
+
+
+@asynccontextmanager
+async def _dying(place: Place) -> AsyncIterator[None]:
+    """Each web process that has begun to serve is killed."""
+    seen = "SELECT count(*) FROM ops.heartbeat WHERE role = 'web' AND pid = ANY ($1)"
+
+    async def kill() -> None:
+        while True:
+            pids = place.webs()
+            if pids and await place.value(seen, pids) == len(pids):
+                _send(pids, signal.SIGKILL)
+            await asyncio.sleep(0.2)
+
+    async with beside(kill()):
+        yield
+
+
+async def _put_back(place: Place) -> None:
+    """Give the log and its folder back their places."""
+    logs = _logs(place)
+    for path in (logs, logs / "app.log"):
+        away = path.with_name(f"{path.name}.away")
+        if away.exists():
+            path.unlink(missing_ok=True)
+            away.rename(path)
+
+
+@asynccontextmanager
+async def _disk_full(place: Place) -> AsyncIterator[None]:
+    """The log lies on a disk that has no room left."""
+    log = _logs(place) / "app.log"
+    log.rename(log.with_name("app.log.away"))
+    log.symlink_to("/dev/full")
+    try:
+        yield
+    finally:
+        await _put_back(place)
+
+
+@asynccontextmanager
+async def _folder_gone(place: Place) -> AsyncIterator[None]:
+    """Something else lies where the folder of logs was."""
+    logs = _logs(place)
+    logs.rename(logs.with_name("logs.away"))
+    logs.touch()
+    try:
+        yield
+    finally:
+        await _put_back(place)
+
+
+def _logs(place: Place) -> Path:
+    return place.data_dir / "logs"
+
+
+FAULTS: Final = (
+    Fault("dashboard-held-up", "code holds the web processes up, on the dashboard", "D1", "loop_blocked",
+          _DASHBOARD, frozenset({"A1", "X1", "W2"}), heal=_go_on, broken=_held_up),
+    Fault("api-held-up", "code holds the web processes up, on the API", "A1", "loop_blocked", EVERYDAY[1:],
+          frozenset({"X1", "W2"}), heal=_go_on, broken=_held_up),
+    Fault("web-frozen", "every web process stands still", "X1", "not_running", also=_SLOW, heal=_go_on, broken=_frozen),
+    Fault("web-dying", "web processes die again and again", "X1", "crash_loop", also=_SLOW, broken=_dying),
+    Fault("log-disk-full", "the disk of the logs is full", "E1", "disk_full", heal=_put_back, broken=_disk_full),
+    Fault("log-folder-gone", "the folder of the logs is gone", "E1", "files",
+          heal=_put_back, broken=_folder_gone),
+)  # fmt: skip

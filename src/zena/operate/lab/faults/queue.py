@@ -1,0 +1,78 @@
+"""Jobs that nobody can do, that wait for a lock, or that are too many."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+from uuid import UUID
+
+from zena.kit.beside import beside
+from zena.kit.ids import new_id
+from zena.kit.queue.enqueue import insert_jobs
+from zena.kit.queue.payload import JobArgument
+from zena.operate.lab.contract import Fault
+from zena.operate.lab.place import Place
+
+_FIRM: Final = "SELECT id FROM tenant ORDER BY id LIMIT 1"
+_KIND, _LOCKED_KIND = "accounts.mail_notice", "accounts.mail_invitation"
+_TAKE_BACK: Final = "DELETE FROM queue.pgqueuer WHERE entrypoint = '{}'"
+_MANY, _SOME = 30_000, 60
+
+
+async def _queue(place: Place, kind: str, number: int, ids: dict[str, JobArgument]) -> None:
+    firm: UUID = await place.value(_FIRM)
+    async with place.session(place.urls.superuser) as conn, conn.transaction():
+        await insert_jobs(conn, kind, [firm] * number, ids=ids)
+
+
+async def _take_back(place: Place) -> None:
+    await place.sql(*(_TAKE_BACK.format(kind) for kind in (_KIND, _LOCKED_KIND)))
+
+
+@asynccontextmanager
+async def _unreadable(place: Place) -> AsyncIterator[None]:
+    """A release wrote arguments that this one does not read."""
+    await _queue(place, _KIND, _SOME, {"person": new_id()})
+    try:
+        yield
+    finally:
+        await _take_back(place)
+
+
+@asynccontextmanager
+async def _too_many(place: Place) -> AsyncIterator[None]:
+    """One firm asks for more than the workers get done."""
+
+    async def ask() -> None:
+        while True:
+            await _queue(place, _KIND, _MANY, {"user_id": new_id(), "kind": "password_changed"})
+            await asyncio.sleep(5)
+
+    try:
+        async with beside(ask()):
+            yield
+    finally:
+        await _take_back(place)
+
+
+@asynccontextmanager
+async def _behind_a_lock(place: Place) -> AsyncIterator[None]:
+    """Jobs wait for a table that somebody holds."""
+    async with place.session(place.urls.superuser) as conn:
+        await conn.execute("BEGIN")
+        await conn.execute("LOCK TABLE invitation IN ACCESS EXCLUSIVE MODE")
+        await _queue(place, _LOCKED_KIND, _SOME, {"invitation_id": new_id()})
+        try:
+            yield
+        finally:
+            await _take_back(place)
+
+
+FAULTS: Final = (
+    Fault("arguments-unreadable", "jobs carry arguments that cannot be read", "Q2", "payload",
+          heal=_take_back, broken=_unreadable),
+    Fault("too-many-jobs", "more jobs than the workers can do", "Q1", "too_few_workers",
+          heal=_take_back, broken=_too_many),
+    Fault("jobs-locked", "jobs wait for a lock", "Q1", "lock", also=frozenset({"B1", "B2", "Q2"}),
+          heal=_take_back, broken=_behind_a_lock),
+)  # fmt: skip

@@ -1,0 +1,87 @@
+"""The installation that faults are put into, and the guard before it."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import asyncpg
+
+from zena.kit.embedded import ClusterUrls, urls_of_running
+from zena.kit.supervisor.wish import read_note
+from zena.settings import Settings
+
+#: What a database's name must end in.
+ENDING: Final = "_lab"
+#: What sessions that hold something are called; the name says where it comes from.
+HOLDER: Final = "zena-lab"
+_HELD: Final = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1"
+
+
+class NotALab(Exception):  # noqa: N818 - says what is
+    """Faults are refused here; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A running installation with an embedded database. `redis` is the URL of its shared cache, where it has one."""
+
+    data_dir: Path
+    urls: ClusterUrls
+    pace: float
+    redis: str | None = None
+
+    async def sql(self, *statements: str) -> None:
+        """Run statements as the server's superuser, each by itself."""
+        async with self.session(self.urls.superuser) as conn:
+            for statement in statements:
+                await conn.execute(statement)
+
+    async def value(self, query: str, *values: Any) -> Any:
+        """Return the one value of a query, as the superuser."""
+        async with self.session(self.urls.superuser) as conn:
+            return await conn.fetchval(query, *values)
+
+    @asynccontextmanager
+    async def session(self, url: str) -> AsyncIterator[Any]:
+        """Lend a connection of whoever `url` names."""
+        conn = await asyncpg.connect(url, timeout=10, server_settings={"application_name": HOLDER})
+        try:
+            yield conn
+        finally:
+            await conn.close(timeout=2)
+
+    async def let_go(self) -> None:
+        """End every session that a fault holds: also those of a lab that was killed."""
+        await self.value(_HELD, HOLDER)
+
+    def crew(self) -> dict[str, int]:
+        """Return the process ids by name: web-1, worker-1."""
+        note = read_note(self.data_dir / "serve.json")
+        return dict(note["crew"]) if note else {}
+
+    def webs(self) -> list[int]:
+        return [pid for name, pid in sorted(self.crew().items()) if name.startswith("web-")]
+
+
+def place_of(settings: Settings) -> Place:
+    """Return the lab that runs in the data directory. Raises NotALab."""
+    if settings.env != "lab":
+        raise NotALab(f"ZENA_ENV is {settings.env}: faults are put into a lab only, `ZENA_ENV=lab`")
+    if not settings.embedded:
+        raise NotALab("ZENA_DATABASE_URL is set: a lab has the embedded database, and nobody else's")
+    urls = urls_of_running(settings.data_dir)
+    if urls is None:
+        raise NotALab(f"nothing runs in {settings.data_dir}: `ZENA_ENV=lab zena serve --demo` starts it")
+    check_name(urls)
+    redis = settings.redis_url.get_secret_value() if settings.redis_url else None
+    return Place(settings.data_dir, urls, settings.pace, redis)
+
+
+def check_name(urls: ClusterUrls) -> None:
+    """Refuse a database whose name does not say that it may be broken. Raises NotALab."""
+    name = urlsplit(urls.superuser).path.lstrip("/")
+    if not name.endswith(ENDING):
+        raise NotALab(f"the database is called {name}, not *{ENDING}: faults are not put into it")

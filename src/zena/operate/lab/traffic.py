@@ -1,0 +1,70 @@
+"""People of a lab: one signs in by the link of the first start, and several ask without pause."""
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from ipaddress import ip_network
+from typing import Final
+from urllib.parse import urlsplit
+
+from zena.kit.beside import beside
+from zena.kit.http import FetchFailed, HttpPolicy, Reply, SafeHttp
+from zena.operate.lab.contract import Asked
+
+_ASKERS: Final = 4
+_PAUSE: Final = 0.02
+_PATIENCE: Final = 30.0
+_SESSION: Final = re.compile(r"(?:__Host-)?zena=[^;,]+")
+#: What is sent with a POST: somebody who mistypes a password.
+_WRONG: Final = json.dumps({"email": "nobody@meridian.example", "password": "not-the-password"}).encode()
+
+
+@dataclass(slots=True)
+class People:
+    """Whoever asks at `url`. `asked` counts answers by status, 0 for none."""
+
+    url: str
+    asked: dict[int, int] = field(default_factory=dict)
+    _cookie: str = ""
+
+    async def enter(self, link: str) -> None:
+        """Sign in by a link that works once."""
+        reply = await self._send("POST", link, b"")
+        found = _SESSION.search(reply.headers.get("set-cookie", ""))
+        if found is None:
+            raise FetchFailed("protocol")
+        self._cookie = found[0]
+
+    @asynccontextmanager
+    async def busy(self, wishes: Sequence[Asked]) -> AsyncIterator[None]:
+        """Ask for these things in turn, several at once, during the block."""
+
+        async def ask(first: int) -> None:
+            number = first
+            while True:
+                method, path = wishes[number % len(wishes)]
+                status = 0
+                with suppress(FetchFailed):
+                    status = (await self._send(method, self.url + path, _WRONG)).status
+                self.asked[status] = self.asked.get(status, 0) + 1
+                number += 1
+                await asyncio.sleep(_PAUSE)
+
+        async def crowd() -> None:
+            await asyncio.gather(*(ask(number) for number in range(_ASKERS)))
+
+        async with beside(crowd()):
+            yield
+
+    async def _send(self, method: str, url: str, content: bytes) -> Reply:
+        port = urlsplit(url).port or 80
+        loopback = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
+        policy = HttpPolicy(ports=frozenset({port}), allowed_networks=loopback, seconds=_PATIENCE)
+        headers = {"cookie": self._cookie} if self._cookie else {}
+        if method != "POST":
+            return await SafeHttp(policy).send(method, url, headers=headers)
+        headers |= {"origin": self.url} | ({"content-type": "application/json"} if content else {})
+        return await SafeHttp(policy).send(method, url, headers=headers, content=content)

@@ -1,0 +1,108 @@
+"""One fault tried: put in while people work, found or not, taken away, found gone or not."""
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from zena.operate.lab.contract import EVERYDAY, Fault
+from zena.operate.lab.place import Place
+from zena.operate.lab.traffic import People
+from zena.operate.symptoms.catalogue import BY_ID
+
+#: Seconds within which a fault has to be found, and after its end no longer be.
+FIND, REST = 60.0, 120.0
+#: So long a sham is looked at, and people work before a fault, seconds.
+SHAM, WARM = 15.0, 4.0
+_POLL: Final = 0.25
+_OPENED: Final = """
+SELECT symptom, scope, cause, parent_id, opened_at, closed_at FROM ops.incident WHERE opened_at >= $1 ORDER BY id
+"""
+_OPEN: Final = "SELECT count(*) FROM ops.incident WHERE closed_at IS NULL"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a fault. Seconds are None where it did not happen in time; `others` opened without a right to."""
+
+    fault: str
+    symptom: str
+    cause: str
+    found: str
+    named: str
+    detect: float | None
+    recover: float | None
+    others: Sequence[str]
+
+    @property
+    def well(self) -> bool:
+        """Whether the right symptom was found with the right cause and closed again; of a sham, that nothing was."""
+        if not self.symptom:
+            return not self.others
+        return (self.found, self.named) == (self.symptom, self.cause) and self.recover is not None and not self.others
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self) | {"well": self.well}
+
+
+async def tried(fault: Fault, place: Place, people: People) -> Outcome:
+    """Try one fault from a calm installation to a calm one."""
+    async with people.busy(EVERYDAY):
+        await asyncio.sleep(WARM)
+    began: datetime = await place.value("SELECT now()")
+    since = time.monotonic()
+    async with people.busy(fault.traffic), fault.broken(place):
+        found = await _waited(fault, place, began)
+        detect = time.monotonic() - since
+    since = time.monotonic()
+    async with people.busy(EVERYDAY):
+        calm = await _rested(place)
+    opened = await _opened(place, began)
+    return Outcome(
+        fault=fault.id,
+        symptom=fault.symptom,
+        cause=fault.cause,
+        found=found["symptom"] if found else "",
+        named=(found["cause"] or "") if found else "",
+        detect=round(detect, 1) if found else None,
+        recover=round(time.monotonic() - since, 1) if calm else None,
+        others=_others(fault, opened),
+    )
+
+
+async def _waited(fault: Fault, place: Place, began: datetime) -> Mapping[str, Any] | None:
+    """Return the incident that names the fault; the symptom's first if none does; None when its time is over."""
+    end = time.monotonic() + (FIND if fault.symptom else SHAM)
+    first: Mapping[str, Any] | None = None
+    while time.monotonic() < end:
+        for row in await _opened(place, began):
+            if row["symptom"] == fault.symptom and row["cause"] is not None:
+                if row["cause"] == fault.cause:
+                    return row
+                first = first or row
+        await asyncio.sleep(_POLL)
+    return first
+
+
+async def _rested(place: Place) -> bool:
+    """Wait until nothing is open any more; False when that takes too long."""
+    end = time.monotonic() + REST
+    while await place.value(_OPEN):
+        if time.monotonic() > end:
+            return False
+        await asyncio.sleep(_POLL)
+    return True
+
+
+async def _opened(place: Place, since: datetime) -> list[Mapping[str, Any]]:
+    async with place.session(place.urls.superuser) as conn:
+        return list(await conn.fetch(_OPENED, since))
+
+
+def _others(fault: Fault, opened: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return what was opened beside the fault's symptom and has no right to be: neither declared nor a consequence."""
+    own = {fault.symptom, *fault.also}
+    own |= {name for one in own if one in BY_ID for name in BY_ID[one].folds}
+    return sorted({f"{row['symptom']} {row['cause'] or ''}".strip() for row in opened if row["symptom"] not in own})
