@@ -104,10 +104,19 @@ def kind_of(code: str, what: str, place: str, channel: str) -> Kind:
 def kind_of_exception(code: str, error: BaseException, channel: str) -> Kind:
     while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
         error = error.exceptions[0]
-    kind = kind_of(code, f"{type(error).__module__}.{type(error).__qualname__}".removeprefix("builtins."),
+    said = _of_driver(error)
+    kind = kind_of(code, f"{type(said).__module__}.{type(said).__qualname__}".removeprefix("builtins."),
                    place_of(error.__traceback__), channel)  # fmt: skip
-    kind.message = without_content(str(error))
+    kind.message = without_content(str(said))
     return kind
+
+
+def _of_driver(error: BaseException) -> BaseException:
+    """Return what the database's driver raised, where SQLAlchemy has wrapped it twice: that names the trouble."""
+    wrapped = getattr(error, "orig", None)
+    if not isinstance(wrapped, BaseException):
+        return error
+    return wrapped.__cause__ or wrapped
 
 
 def kind_of_event(code: str, event: str, place: str, channel: str) -> Kind:

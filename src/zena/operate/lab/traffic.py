@@ -12,14 +12,13 @@ from urllib.parse import urlsplit
 
 from zena.kit.beside import beside
 from zena.kit.http import FetchFailed, HttpPolicy, Reply, SafeHttp
+from zena.kit.ids import new_id
 from zena.operate.lab.contract import Asked
 
 _ASKERS: Final = 4
 _PAUSE: Final = 0.02
 _PATIENCE: Final = 30.0
 _SESSION: Final = re.compile(r"(?:__Host-)?zena=[^;,]+")
-#: What is sent with a POST: somebody who mistypes a password.
-_WRONG: Final = json.dumps({"email": "nobody@meridian.example", "password": "not-the-password"}).encode()
 
 
 @dataclass(slots=True)
@@ -48,7 +47,7 @@ class People:
                 method, path = wishes[number % len(wishes)]
                 status = 0
                 with suppress(FetchFailed):
-                    status = (await self._send(method, self.url + path, _WRONG)).status
+                    status = (await self._send(method, self.url + path, _wrong())).status
                 self.asked[status] = self.asked.get(status, 0) + 1
                 number += 1
                 await asyncio.sleep(_PAUSE)
@@ -68,3 +67,8 @@ class People:
             return await SafeHttp(policy).send(method, url, headers=headers)
         headers |= {"origin": self.url} | ({"content-type": "application/json"} if content else {})
         return await SafeHttp(policy).send(method, url, headers=headers, content=content)
+
+
+def _wrong() -> bytes:
+    """Return what is sent with a POST: somebody mistypes a password, each time another person."""
+    return json.dumps({"email": f"{new_id().hex}@meridian.example", "password": "not-the-password"}).encode()

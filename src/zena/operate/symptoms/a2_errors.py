@@ -46,7 +46,8 @@ async def watch(look: Look) -> list[Reading]:
 
 async def diagnose(look: Look, _: Reading) -> Diagnosis:
     """Name the kinds of error seen in the window, the most frequent first, and the route that has most of them."""
-    kinds = [one for one in await groups.grouped(look.conn, look.since(LONG), limit=10) if one["last_seen"] <= look.now]
+    seen = [one for one in await groups.grouped(look.conn, look.since(LONG), limit=10) if one["last_seen"] <= look.now]
+    kinds = [one for one in seen if one["last_seen"] >= look.since(SHORT)] or seen  # what is over explains nothing now
     routes = sorted(await counted(look, _USERS), key=lambda one: -one.near_bad)
     change = await recent_change(look)
     told = [_kind(look, one, kinds, routes) for one in kinds[:3]]

@@ -1,5 +1,6 @@
 """C2: the shared cache does not do what it is asked."""
 
+from math import inf
 from typing import Final
 
 from zena.kit.cache.stats import Reason
@@ -10,6 +11,8 @@ from zena.operate.symptoms.surroundings import recent_change
 #: Share of look-ups that fail, and how slow a value may be written and read, milliseconds.
 LIMIT, _SLOW = 0.05, 50.0
 _LONG, _LEAST = 5, 20
+#: One slow answer is a moment of this machine's; a slow cache is slow again.
+_TRIES: Final = 3
 #: What the cache's own words mean.
 _MEANS: Final = (
     ("password", "refused"), ("user", "refused"), ("replica", "read_only"), ("full", "full"), ("save", "disk"),
@@ -33,12 +36,17 @@ async def watch(look: Look) -> list[Reading]:
 
 
 async def _canary(url: str) -> tuple[str, float]:
-    """Return what is wrong, nothing if all is well, and the slowest step in milliseconds."""
+    """Return what is wrong, nothing if all is well, and the slowest step of the best of some tries in milliseconds."""
     from zena.operate.cache.shared import SharedCacheDown, ping, shared  # noqa: PLC0415 - Redis is an extra
 
     try:
         async with shared(url) as redis:
-            return "", float((await ping(redis))["slowest_ms"])
+            best = inf
+            for _ in range(_TRIES):
+                best = min(best, float((await ping(redis))["slowest_ms"]))
+                if best <= _SLOW:
+                    break
+            return "", best
     except SharedCacheDown as error:
         return f"the shared cache {error}", 0.0
 

@@ -20,7 +20,8 @@ LABELS: Final = 500
 MINUTES: Final = 15
 _STATEMENTS: Final = 2_000
 _FAILED: Final = 500
-_SIGN_IN: Final = frozenset({"POST /sign-in", "POST /api/v1/auth/sign-in"})
+#: Where people sign in with a password.
+SIGN_IN: Final = frozenset({"POST /sign-in", "POST /api/v1/auth/login"})
 _SIGNED_IN: Final = frozenset({"dashboard", "api", "page"})
 _SPACES: Final = re.compile(r"\s+")
 _MANY: Final = re.compile(r"\$\d+(?:::\w+(?:\[\])?)?(?:\s*,\s*\$\d+(?:::\w+(?:\[\])?)?){2,}")
@@ -92,7 +93,7 @@ class Recorder:
         slow = not bad and ms > limits.slow_after(family)
         name = f"{method} {route}" if route else f"{method} (no route)"
         self.observe(f"http.{family}", name, ms, bad=bad, slow=slow)
-        if name in _SIGN_IN:
+        if name in SIGN_IN:
             self.observe("sign_in", "password", ms, bad=bad)
         if visit is None:
             return

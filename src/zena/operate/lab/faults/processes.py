@@ -70,21 +70,20 @@ async def _dying(place: Place) -> AsyncIterator[None]:
 
 
 async def _put_back(place: Place) -> None:
-    """Give the log and its folder back their places."""
+    """Give the folder of logs its place again."""
     logs = _logs(place)
-    for path in (logs, logs / "app.log"):
-        away = path.with_name(f"{path.name}.away")
-        if away.exists():
-            path.unlink(missing_ok=True)
-            away.rename(path)
+    away = logs.with_name("logs.away")
+    if away.exists():
+        logs.unlink(missing_ok=True)
+        away.rename(logs)
 
 
 @asynccontextmanager
-async def _disk_full(place: Place) -> AsyncIterator[None]:
-    """The log lies on a disk that has no room left."""
-    log = _logs(place) / "app.log"
-    log.rename(log.with_name("app.log.away"))
-    log.symlink_to("/dev/full")
+async def _folder_lost(place: Place) -> AsyncIterator[None]:
+    """The folder of logs lies on a disk that is not mounted."""
+    logs = _logs(place)
+    logs.rename(logs.with_name("logs.away"))
+    logs.symlink_to(logs.with_name("not-mounted") / "logs")
     try:
         yield
     finally:
@@ -114,7 +113,8 @@ FAULTS: Final = (
           frozenset({"X1", "W2"}), heal=_go_on, broken=_held_up),
     Fault("web-frozen", "every web process stands still", "X1", "not_running", also=_SLOW, heal=_go_on, broken=_frozen),
     Fault("web-dying", "web processes die again and again", "X1", "crash_loop", also=_SLOW, broken=_dying),
-    Fault("log-disk-full", "the disk of the logs is full", "E1", "disk_full", heal=_put_back, broken=_disk_full),
-    Fault("log-folder-gone", "the folder of the logs is gone", "E1", "files",
+    Fault("log-folder-lost", "the disk of the logs is not mounted", "E1", "folder_gone", heal=_put_back,
+          broken=_folder_lost),
+    Fault("log-folder-taken", "something else lies where the logs were", "E1", "files",
           heal=_put_back, broken=_folder_gone),
 )  # fmt: skip
