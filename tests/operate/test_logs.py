@@ -12,6 +12,8 @@ from uuid import UUID, uuid4
 import asyncpg
 import httpx
 import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import ProgrammingError
 
 from tests.factories import Firm
 from tests.factories.visits import visiting
@@ -23,10 +25,11 @@ from zena.kit.embedded import ClusterUrls
 from zena.kit.errors import RateLimited
 from zena.kit.logs import ERRORS, get_logger, log_state
 from zena.kit.logs.channels import channel_of
-from zena.kit.logs.errors import MOST, Kind, kind_of, place_of, without_content
+from zena.kit.logs.errors import MOST, Kind, kind_of, kind_of_exception, place_of, without_content
 from zena.kit.measured import measured_connection
 from zena.kit.refused import note_refusal
 from zena.kit.state import State
+from zena.kit.uow import unit_of_work
 from zena.operate import changes
 from zena.operate.logs import groups
 from zena.operate.telemetry.flush import Flusher
@@ -118,6 +121,14 @@ async def test_a_failed_statement_is_placed_where_it_was_sent(state: State, urls
         await changes.listed(conn, state.clock.now(), kind=4)  # type: ignore[arg-type]  # what is not a text
     assert place_of(failed.tb) == "zena.operate.changes:listed"
     await conn.close()
+
+
+async def test_an_error_of_the_database_is_named_by_the_driver_and_not_by_what_wraps_it(state: State) -> None:
+    async with unit_of_work(state.db) as session:
+        with pytest.raises(ProgrammingError) as failed:
+            await session.execute(text("SELECT secret FROM user_account WHERE name = :name"), {"name": "Khoa"})
+    kind = kind_of_exception("SERVER_ERROR", failed.value, "app")
+    assert (kind.what, kind.message) == ("asyncpg.exceptions.UndefinedColumnError", "column '..' does not exist")
 
 
 def test_one_failed_request_counts_once_and_numbers_make_no_kind(tmp_path: Path) -> None:

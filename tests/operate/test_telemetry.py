@@ -9,6 +9,7 @@ import asyncpg
 import httpx
 import pytest
 
+from tests.conformance.crawl import routes
 from tests.factories import Firm
 from tests.factories.visits import visiting
 from zena.accounts.permissions import Role
@@ -23,7 +24,7 @@ from zena.operate.metrics.read import read_series
 from zena.operate.metrics.report import report
 from zena.operate.telemetry import flush
 from zena.operate.telemetry.flush import Flusher
-from zena.operate.telemetry.recorder import LABELS, MINUTES, Recorder, Series, fingerprint_of, normal
+from zena.operate.telemetry.recorder import LABELS, MINUTES, SIGN_IN, Recorder, Series, fingerprint_of, normal
 from zena.operate.telemetry.requests import Requests
 from zena.operate.telemetry.ring import MOST, Ring, read_rings
 from zena.operate.telemetry.running import listen
@@ -74,6 +75,10 @@ def test_requests_count_against_the_threshold_of_their_family() -> None:
         Series("http.anonymous", "GET /dashboard"): (1, 0, 0),
         Series("http.own", "GET /api/v1/health"): (1, 0, 1),
     }
+
+
+def test_where_people_sign_in_are_addresses_that_there_are(state: State) -> None:
+    assert {f"{route.method} {route.path}" for route in routes(state, safe=False)} >= SIGN_IN
 
 
 def test_a_delivery_later_than_two_seconds_is_slow() -> None:

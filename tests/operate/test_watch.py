@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import asyncpg
@@ -11,9 +11,12 @@ import pytest
 
 from tests.operate.watched import Day, own_day
 from zena.kit.embedded import ClusterUrls
+from zena.kit.ids import new_id
+from zena.kit.logs.errors import kind_of
 from zena.kit.state import State
 from zena.operate.incidents.listing import listed, one
 from zena.operate.incidents.report import markdown
+from zena.operate.logs import groups
 from zena.operate.symptoms import (
     a1_slow_api,
     a2_errors,
@@ -21,6 +24,7 @@ from zena.operate.symptoms import (
     c1_cache_misses,
     d1_slow_dashboard,
     p1_broken_promise,
+    q2_failing_jobs,
 )
 from zena.operate.symptoms.contract import Look, Reading, Symptom
 from zena.operate.watch.now import see, silent
@@ -117,6 +121,47 @@ async def test_errors_are_opened_and_the_route_that_has_them_is_named(day: Day) 
     (opened,) = await rounds(day, A2)
     assert "one_route" in {cause.cause for cause in opened.diagnosis.causes}
     assert "GET /api/v1/app/projects" in next(c.says for c in opened.diagnosis.causes if c.cause == "one_route")
+
+
+async def test_an_error_that_is_over_does_not_explain_those_that_go_on(day: Day) -> None:
+    """Half an hour is looked back upon, and what failed in its beginning was mended."""
+    old, new = (kind_of("SERVER_ERROR", f"asyncpg.exceptions.{name}", "zena.x", "app")
+                for name in ("UndefinedColumnError", "InsufficientPrivilegeError"))  # fmt: skip
+    for kind, number, minutes in ((old, 50, 20), (new, 5, 1)):
+        for _ in range(number):
+            kind.add(day.now - timedelta(minutes=minutes), None, None)
+    try:
+        async with day.conn.transaction():
+            await groups.store(day.conn, [old, new])
+        diagnosis = await A2.diagnose(await day.look(), Reading("", over=True, calm=False, says=""))
+        assert diagnosis.cause == "right_missing"
+        assert "schema_behind" not in {cause.cause for cause in diagnosis.causes}
+    finally:
+        names = [old.fingerprint, new.fingerprint]
+        await day.conn.execute("DELETE FROM ops.error_hour WHERE fingerprint = ANY ($1)", names)
+        await day.conn.execute("DELETE FROM ops.error_group WHERE fingerprint = ANY ($1)", names)
+
+
+@pytest.mark.parametrize(
+    ("what", "firms", "cause"),
+    [("TypeError", 1, "payload"), ("TypeError", 2, "code"), ("smtplib.SMTPConnectError", 2, "dependency")],
+)
+async def test_a_job_that_will_be_tried_again_is_explained_by_what_its_attempts_logged(
+    day: Day, what: str, firms: int, cause: str
+) -> None:
+    kind = kind_of(f"test.{new_id().hex}", what, "zena.x", "jobs")
+    for _ in range(firms):
+        kind.add(day.now - timedelta(minutes=1), str(new_id()), None)
+    try:
+        async with day.conn.transaction():
+            await groups.store(day.conn, [kind])
+        reading = Reading(kind.code, over=True, calm=False, says="")
+        diagnosis = await q2_failing_jobs.SYMPTOM.diagnose(await day.look(), reading)
+        assert diagnosis.cause == cause
+        assert dict(diagnosis.ruled_out)["held"].startswith("nothing is held")
+    finally:
+        await day.conn.execute("DELETE FROM ops.error_hour WHERE fingerprint = $1", kind.fingerprint)
+        await day.conn.execute("DELETE FROM ops.error_group WHERE fingerprint = $1", kind.fingerprint)
 
 
 async def test_misses_are_named_by_their_reason_and_changes_are_no_fault_of_the_cache(day: Day) -> None:

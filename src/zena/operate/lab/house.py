@@ -81,7 +81,8 @@ async def _running(command: list[str], settings: dict[str, str]) -> AsyncIterato
         with suppress(ProcessLookupError):
             process.terminate()
         try:
-            await asyncio.wait_for(process.wait(), _STOP)
+            async with asyncio.timeout(_STOP):
+                await process.wait()
         except TimeoutError:
             process.kill()
             await process.wait()

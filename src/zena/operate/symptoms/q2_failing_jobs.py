@@ -1,9 +1,10 @@
 """Q2: more than one attempt in twenty of some kind of job fails."""
 
 from collections import Counter
-from typing import Final
+from typing import Any, Final
 
 from zena.kit.queue.failures import Failure, failures
+from zena.operate.logs import groups
 from zena.operate.symptoms.contract import Diagnosis, Evidence, Hypothesis, Look, Reading, Severity, Symptom, ranked
 from zena.operate.symptoms.figures import bad_share, counted
 from zena.operate.symptoms.surroundings import recent_change
@@ -12,6 +13,7 @@ LIMIT: Final = 0.05
 _LONG, _SHORT = 15, 5
 _LEAST_BAD: Final = 5
 _MOST: Final = 200
+_SHOWN: Final = 3
 _DEPENDENCY: Final = ("Connect", "Timeout", "HTTP", "SMTP", "OSError", "Interface", "Refused")
 _PAYLOAD: Final = ("ValidationError", "DecodeError", "ValueError", "KeyError", "TypeError")
 
@@ -32,27 +34,45 @@ async def watch(look: Look) -> list[Reading]:
 
 
 async def diagnose(look: Look, reading: Reading) -> Diagnosis:
-    """Group what is held by its error; say whether the code, what it was given, or somebody else is at fault."""
+    """Group what is held by its error; say whether the code, what it was given, or somebody else is at fault.
+
+    While nothing is held, because all will be tried again, the errors that the attempts logged are grouped instead.
+    """
     held = await failures(look.conn, kind=reading.scope, limit=_MOST)
-    groups = Counter(one.fingerprint for one in held)
+    counts = Counter(one.fingerprint for one in held)
     first = {one.fingerprint: one for one in reversed(held)}
     causes: list[Hypothesis | None] = [
-        _cause(first[name], number, len(held), {one.tenant for one in held if one.fingerprint == name})
-        for name, number in groups.most_common(3)
+        _held(first[name], number, len(held), {one.tenant for one in held if one.fingerprint == name})
+        for name, number in counts.most_common(_SHOWN)
     ]
+    if not held:
+        logged = await groups.grouped(look.conn, look.since(_LONG), channels=["jobs"])
+        causes += [_logged(one) for one in logged if one["code"] == reading.scope][:_SHOWN]
     none = None if held else ("held", "nothing is held: what failed will be tried again")
     return ranked([*causes, await recent_change(look)], [none])
 
 
-def _cause(failure: Failure, number: int, of: int, firms: set[str | None]) -> Hypothesis:
-    kind = "dependency" if any(word in failure.error for word in _DEPENDENCY) else "code"
-    if any(word in failure.error for word in _PAYLOAD) and len(firms) == 1:
-        kind = "payload"
+def _held(failure: Failure, number: int, of: int, firms: set[str | None]) -> Hypothesis:
     says = f"{number} of {of} held: {failure.error} in {failure.where or 'an unknown place'}, {len(firms)} firms"
     facts = {"fingerprint": failure.fingerprint, "jobs": number, "firms": len(firms), "starts": failure.starts}
     evidence = Evidence("held jobs", f"{failure.fingerprint}, for example job {failure.id}", facts)
     command = f"zena queue retry --fingerprint {failure.fingerprint}"
-    return Hypothesis(kind, 0.4 + 0.5 * number / of, says, [evidence], command)
+    return Hypothesis(_kind(failure.error, len(firms)), 0.4 + 0.5 * number / of, says, [evidence], command)
+
+
+def _logged(kind: dict[str, Any]) -> Hypothesis:
+    firms = len(kind["tenants"])
+    says = f"{kind['recent']} attempts failed, and will be made again: {kind['what']} in {kind['place']}, {firms} firms"
+    facts = {"fingerprint": kind["fingerprint"], "recent": kind["recent"], "firms": firms}
+    evidence = Evidence("errors", f"{kind['fingerprint']}, last at {kind['last_seen']:%H:%M:%S}", facts)
+    return Hypothesis(_kind(kind["what"], firms), 0.7, says, [evidence], "zena logs --by-code")
+
+
+def _kind(error: str, firms: int) -> str:
+    """Arguments that cannot be read fail at one firm; what others do not answer, or code does, fails at all."""
+    if any(word in error for word in _PAYLOAD) and firms == 1:
+        return "payload"
+    return "dependency" if any(word in error for word in _DEPENDENCY) else "code"
 
 
 CAUSES: Final = frozenset({"code", "payload", "dependency"})

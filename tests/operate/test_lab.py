@@ -1,0 +1,94 @@
+"""Faults are real, are put into a lab only, are found and named, and leave nothing behind."""
+
+import json
+import signal
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.run import Ran, command, variables, zena
+from tests.kit.pg import ask, open_folder
+from tests.operate.site import Site, until
+from zena.kit.embedded import urls_of_running
+from zena.kit.exits import Exit
+from zena.operate.lab.catalogue import FAULTS
+from zena.operate.symptoms.catalogue import BY_ID
+
+LAB: dict[str, object] = {"ZENA_ENV": "lab", "ZENA_PACE": 0.05}
+FORCED = "SELECT relforcerowsecurity FROM pg_class WHERE relname = 'label'"
+
+
+def run(folder: Path, *arguments: str, **values: object) -> Ran:
+    return zena("lab", *arguments, module="zena", ZENA_DATA_DIR=folder, **values)
+
+
+def test_a_fault_names_a_symptom_that_is_watched_and_a_cause_that_it_may_have() -> None:
+    assert len({fault.id for fault in FAULTS}) == len(FAULTS)
+    for fault in FAULTS:
+        assert fault.cause in BY_ID[fault.symptom].causes if fault.symptom else not fault.cause, fault.id
+        assert fault.also <= BY_ID.keys(), fault.id
+    assert any(not fault.symptom for fault in FAULTS), "there are shams"
+
+
+@pytest.mark.parametrize(
+    ("words", "values", "code", "says"),
+    [
+        (("run", "task-lock"), {}, Exit.PERMISSION, "ZENA_ENV is production"),
+        (("inject", "task-lock"), {}, Exit.PERMISSION, "ZENA_ENV is production"),
+        (("heal",), {}, Exit.PERMISSION, "ZENA_ENV is production"),
+        (("heal",), LAB, Exit.PERMISSION, "nothing runs in"),
+        (("heal",), LAB | {"ZENA_DATABASE_URL": "postgresql://a@b/c"}, Exit.PERMISSION, "ZENA_DATABASE_URL is set"),
+        (("run", "no-such"), LAB, Exit.USAGE, "there is no fault no-such"),
+        (("run",), LAB, Exit.USAGE, "name faults, or --all"),
+        (("run", "--all", "task-lock"), LAB, Exit.USAGE, "name faults, or --all"),
+    ],
+)
+def test_it_is_refused_where_it_is_not_meant(
+    tmp_path: Path, words: tuple[str, ...], values: dict[str, Any], code: Exit, says: str
+) -> None:
+    ran = run(tmp_path, *words, **values)
+    assert (ran.code, says in ran.err) == (code, True), ran
+    assert list(tmp_path.iterdir()) == [], "nothing is made on the way"
+
+
+@pytest.mark.proof
+def test_a_lab_that_was_killed_is_healed_and_another_database_is_never_touched() -> None:
+    with open_folder("zl-") as folder:
+        site = Site(folder, LAB)
+        with site.serving("--demo"):
+            urls = urls_of_running(folder)
+            assert urls is not None
+            assert urls.superuser.split("?")[0].endswith("/zena_lab")
+            begun = subprocess.Popen(
+                command("lab", "inject", "fence-off", module="zena"),
+                env=variables(**site.values),
+                stdout=subprocess.PIPE,
+            )
+            until(lambda: ask(urls.ops, FORCED) is False)
+            begun.kill()
+            begun.communicate()
+            assert ask(urls.ops, FORCED) is False
+            assert site.run("lab", "heal").code == Exit.OK
+            assert ask(urls.ops, FORCED) is True
+            ended = subprocess.Popen(
+                command("lab", "inject", "fence-off", module="zena"),
+                env=variables(**site.values),
+                stdout=subprocess.PIPE,
+            )
+            until(lambda: ask(urls.ops, FORCED) is False)
+            ended.send_signal(signal.SIGINT)
+            ended.communicate()
+            assert ask(urls.ops, FORCED) is True, "Ctrl-C takes it back"
+
+
+@pytest.mark.proof
+def test_faults_are_found_and_named_and_a_sham_opens_nothing(tmp_path: Path) -> None:
+    names = ("fence-off", "left-open", "column-renamed", "web-frozen", "one-moment")
+    ran = run(tmp_path, "run", *names, "--json", **LAB)
+    rows = {row["fault"]: row for row in json.loads(ran.out)}
+    assert sorted(rows) == sorted(names)
+    assert [row for row in rows.values() if not row["well"]] == []
+    assert ran.code == Exit.OK
+    assert all(row["detect"] < 60 for row in rows.values() if row["symptom"] != "sham")
