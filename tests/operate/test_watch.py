@@ -1,6 +1,7 @@
 """What is measured becomes an incident with its cause, and is closed by what is measured later."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -30,6 +31,10 @@ from zena.operate.symptoms.contract import Look, Reading, Symptom
 from zena.operate.watch.now import see, silent
 from zena.operate.watch.rounds import Opened, look_around
 
+_ATTEMPT = """
+INSERT INTO queue.pgqueuer_log (job_id, status, priority, entrypoint, traceback, created)
+VALUES (0, 'exception', 0, $1, $2::text::jsonb, $3)
+"""
 AT = datetime(2031, 6, 7, 8, 30, tzinfo=UTC)
 D1, A1, A2, B1 = (one.SYMPTOM for one in (d1_slow_dashboard, a1_slow_api, a2_errors, b1_slow_queries))
 
@@ -143,25 +148,30 @@ async def test_an_error_that_is_over_does_not_explain_those_that_go_on(day: Day)
 
 
 @pytest.mark.parametrize(
-    ("what", "firms", "cause"),
-    [("TypeError", 1, "payload"), ("TypeError", 2, "code"), ("smtplib.SMTPConnectError", 2, "dependency")],
+    ("error", "message", "cause"),
+    [
+        ("RetryRequested", "TypeError: it has another shape", "payload"),
+        ("RetryRequested", "UndefinedColumnError: no such column", "code"),
+        ("RetryRequested", "SMTPConnectError: 421", "dependency"),
+        ("TypeError", "it has another shape", "payload"),
+    ],
 )
-async def test_a_job_that_will_be_tried_again_is_explained_by_what_its_attempts_logged(
-    day: Day, what: str, firms: int, cause: str
+async def test_a_job_that_will_be_tried_again_is_explained_by_its_attempts(
+    day: Day, urls: ClusterUrls, error: str, message: str, cause: str
 ) -> None:
-    kind = kind_of(f"test.{new_id().hex}", what, "zena.x", "jobs")
-    for _ in range(firms):
-        kind.add(day.now - timedelta(minutes=1), str(new_id()), None)
+    kind = f"test.{new_id().hex}"
+    conn = await asyncpg.connect(urls.superuser)
     try:
-        async with day.conn.transaction():
-            await groups.store(day.conn, [kind])
-        reading = Reading(kind.code, over=True, calm=False, says="")
-        diagnosis = await q2_failing_jobs.SYMPTOM.diagnose(await day.look(), reading)
+        told = json.dumps({"exception_type": error, "exception_message": message, "traceback": ""})
+        await conn.execute(_ATTEMPT, kind, told, day.now - timedelta(minutes=1))
+        diagnosis = await q2_failing_jobs.SYMPTOM.diagnose(
+            await day.look(), Reading(kind, over=True, calm=False, says="")
+        )
         assert diagnosis.cause == cause
         assert dict(diagnosis.ruled_out)["held"].startswith("nothing is held")
     finally:
-        await day.conn.execute("DELETE FROM ops.error_hour WHERE fingerprint = $1", kind.fingerprint)
-        await day.conn.execute("DELETE FROM ops.error_group WHERE fingerprint = $1", kind.fingerprint)
+        await conn.execute("DELETE FROM queue.pgqueuer_log WHERE entrypoint = $1", kind)
+        await conn.close()
 
 
 async def test_misses_are_named_by_their_reason_and_changes_are_no_fault_of_the_cache(day: Day) -> None:

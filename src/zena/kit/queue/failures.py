@@ -56,6 +56,12 @@ INSERT INTO queue.pgqueuer_log (job_id, status, entrypoint, priority, traceback)
 SELECT id, 'failed', entrypoint, priority, $3::text::jsonb FROM held RETURNING job_id
 """
 
+_TRIED: Final = """
+SELECT log.traceback ->> 'exception_type' AS error, log.traceback ->> 'exception_message' AS message,
+       log.created, job.headers ->> 'tenant' AS tenant
+  FROM queue.pgqueuer_log AS log LEFT JOIN queue.pgqueuer AS job ON job.id = log.job_id
+ WHERE log.entrypoint = $1 AND log.created >= $2 AND log.traceback IS NOT NULL ORDER BY log.id DESC LIMIT 1000
+"""
 _LAST_QUEUED: Final = "SELECT max(id) FROM queue.pgqueuer_log WHERE job_id = $1 AND status = 'queued'"
 
 _TAKE: Final = """
@@ -157,6 +163,29 @@ def fingerprint_of(error: str, message: str, traceback: str) -> tuple[str, str |
     where = lines[-1] if lines else None
     said = _NUMBER.sub("N", _QUOTED.sub("Q", _UUID.sub("U", message.partition("\n")[0])))[:_TEXT]
     return hashlib.sha256(f"{error}|{where}|{said}".encode()).hexdigest()[:12], where
+
+
+@dataclass(frozen=True, slots=True)
+class Attempted:
+    """Attempts that failed in the same way. `error` is the exception's class."""
+
+    error: str
+    number: int
+    firms: int
+    last: datetime
+
+
+async def attempts(conn: Raw, kind: str, since: datetime, *, limit: int) -> list[Attempted]:
+    """Return how attempts of a kind failed since an instant, the most frequent first; the last 1,000 are looked at."""
+    found: dict[str, list[Any]] = {}
+    for row in await conn.fetch(_TRIED, kind, since):
+        error = (row["message"] or "").partition(":")[0] if row["error"] == _AGAIN else row["error"]
+        found.setdefault(error or "an unknown error", []).append(row)
+    counted = [
+        Attempted(error, len(rows), len({row["tenant"] for row in rows}), rows[0]["created"])
+        for error, rows in found.items()
+    ]
+    return sorted(counted, key=lambda one: (-one.number, one.error))[:limit]
 
 
 def readable_arguments(payload: bytes | None) -> dict[str, Any]:

@@ -1,10 +1,9 @@
 """Q2: more than one attempt in twenty of some kind of job fails."""
 
 from collections import Counter
-from typing import Any, Final
+from typing import Final
 
-from zena.kit.queue.failures import Failure, failures
-from zena.operate.logs import groups
+from zena.kit.queue.failures import Attempted, Failure, attempts, failures
 from zena.operate.symptoms.contract import Diagnosis, Evidence, Hypothesis, Look, Reading, Severity, Symptom, ranked
 from zena.operate.symptoms.figures import bad_share, counted
 from zena.operate.symptoms.surroundings import recent_change
@@ -36,7 +35,7 @@ async def watch(look: Look) -> list[Reading]:
 async def diagnose(look: Look, reading: Reading) -> Diagnosis:
     """Group what is held by its error; say whether the code, what it was given, or somebody else is at fault.
 
-    While nothing is held, because all will be tried again, the errors that the attempts logged are grouped instead.
+    While nothing is held, because all will be tried again, the errors of the attempts are grouped instead.
     """
     held = await failures(look.conn, kind=reading.scope, limit=_MOST)
     counts = Counter(one.fingerprint for one in held)
@@ -46,8 +45,8 @@ async def diagnose(look: Look, reading: Reading) -> Diagnosis:
         for name, number in counts.most_common(_SHOWN)
     ]
     if not held:
-        logged = await groups.grouped(look.conn, look.since(_LONG), channels=["jobs"])
-        causes += [_logged(one) for one in logged if one["code"] == reading.scope][:_SHOWN]
+        tried = await attempts(look.conn, reading.scope, look.since(_LONG), limit=_SHOWN)
+        causes += [_tried(one, sum(other.number for other in tried)) for one in tried]
     none = None if held else ("held", "nothing is held: what failed will be tried again")
     return ranked([*causes, await recent_change(look)], [none])
 
@@ -60,12 +59,12 @@ def _held(failure: Failure, number: int, of: int, firms: set[str | None]) -> Hyp
     return Hypothesis(_kind(failure.error, len(firms)), 0.4 + 0.5 * number / of, says, [evidence], command)
 
 
-def _logged(kind: dict[str, Any]) -> Hypothesis:
-    firms = len(kind["tenants"])
-    says = f"{kind['recent']} attempts failed, and will be made again: {kind['what']} in {kind['place']}, {firms} firms"
-    facts = {"fingerprint": kind["fingerprint"], "recent": kind["recent"], "firms": firms}
-    evidence = Evidence("errors", f"{kind['fingerprint']}, last at {kind['last_seen']:%H:%M:%S}", facts)
-    return Hypothesis(_kind(kind["what"], firms), 0.7, says, [evidence], "zena logs --by-code")
+def _tried(attempted: Attempted, of: int) -> Hypothesis:
+    says = f"{attempted.number} of {of} attempts, to be made again: {attempted.error}, {attempted.firms} firms"
+    facts = {"attempts": attempted.number, "firms": attempted.firms}
+    evidence = Evidence("attempts", f"last at {attempted.last:%H:%M:%S}", facts)
+    confidence = 0.4 + 0.4 * attempted.number / of
+    return Hypothesis(_kind(attempted.error, attempted.firms), confidence, says, [evidence], "zena queue failed")
 
 
 def _kind(error: str, firms: int) -> str:

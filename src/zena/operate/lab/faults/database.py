@@ -49,7 +49,7 @@ def _locked(table: str) -> Callable[[Place], AbstractAsyncContextManager[None]]:
     """Hold a table again and again, as a migration without a lock timeout does."""
 
     async def hold(place: Place) -> None:
-        async with place.session(place.urls.superuser) as conn:
+        async with place.session(place.urls.owner) as conn:
             while True:
                 async with conn.transaction():
                     await conn.execute(_LOCK.format(table))

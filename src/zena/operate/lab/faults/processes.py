@@ -9,13 +9,10 @@ from pathlib import Path
 from typing import Final
 
 from zena.kit.beside import beside
-from zena.operate.lab.contract import EVERYDAY, Asked, Fault
+from zena.operate.lab.contract import Fault
 from zena.operate.lab.place import Place
 
-_DASHBOARD: Final[tuple[Asked, ...]] = (("GET", "/dashboard"),)
 _SLOW: Final = frozenset({"A1", "D1"})
-#: Held up for so long, free for so long, seconds.
-_STILL, _FREE = 0.8, 0.25
 
 
 def _send(pids: Iterable[int], what: signal.Signals) -> None:
@@ -26,22 +23,6 @@ def _send(pids: Iterable[int], what: signal.Signals) -> None:
 
 async def _go_on(place: Place) -> None:
     _send(place.webs(), signal.SIGCONT)
-
-
-@asynccontextmanager
-async def _held_up(place: Place) -> AsyncIterator[None]:
-    """The web processes stand still again and again, as with code that computes without giving way."""
-
-    async def hold() -> None:
-        while True:
-            _send(place.webs(), signal.SIGSTOP)
-            await asyncio.sleep(_STILL)
-            _send(place.webs(), signal.SIGCONT)
-            await asyncio.sleep(_FREE)
-
-    async with beside(hold()):
-        yield
-    await _go_on(place)
 
 
 @asynccontextmanager
@@ -107,10 +88,6 @@ def _logs(place: Place) -> Path:
 
 
 FAULTS: Final = (
-    Fault("dashboard-held-up", "code holds the web processes up, on the dashboard", "D1", "loop_blocked",
-          _DASHBOARD, frozenset({"A1", "X1", "W2"}), heal=_go_on, broken=_held_up),
-    Fault("api-held-up", "code holds the web processes up, on the API", "A1", "loop_blocked", EVERYDAY[1:],
-          frozenset({"X1", "W2"}), heal=_go_on, broken=_held_up),
     Fault("web-frozen", "every web process stands still", "X1", "not_running", also=_SLOW, heal=_go_on, broken=_frozen),
     Fault("web-dying", "web processes die again and again", "X1", "crash_loop", also=_SLOW, broken=_dying),
     Fault("log-folder-lost", "the disk of the logs is not mounted", "E1", "folder_gone", heal=_put_back,

@@ -58,7 +58,7 @@ async def _too_many(place: Place) -> AsyncIterator[None]:
 @asynccontextmanager
 async def _behind_a_lock(place: Place) -> AsyncIterator[None]:
     """Jobs wait for a table that somebody holds."""
-    async with place.session(place.urls.superuser) as conn:
+    async with place.session(place.urls.owner) as conn:
         await conn.execute("BEGIN")
         await conn.execute("LOCK TABLE invitation IN ACCESS EXCLUSIVE MODE")
         await _queue(place, _LOCKED_KIND, _SOME, {"invitation_id": new_id()})
