@@ -27,7 +27,9 @@ CREATE INDEX ix_remedy_run_at ON ops.remedy_run (at);
 CREATE INDEX ix_remedy_run_incident_id ON ops.remedy_run (incident_id);
 CREATE INDEX ix_remedy_run_unfinished ON ops.remedy_run (id) WHERE ended_at IS NULL;
 
+-- The timeline tells of remedies too. It is small, and written to a few times an hour.
+-- squawk-ignore ban-drop-constraint
 ALTER TABLE ops.incident_event DROP CONSTRAINT ck_incident_event_kind;
+-- squawk-ignore constraint-missing-not-valid
 ALTER TABLE ops.incident_event ADD CONSTRAINT ck_incident_event_kind CHECK (kind IN ('opened', 'diagnosed', 'folded',
-    'acknowledged', 'note', 'closed', 'remedy planned', 'remedy applied', 'remedy verdict', 'remedy undone')) NOT VALID;
-ALTER TABLE ops.incident_event VALIDATE CONSTRAINT ck_incident_event_kind;
+    'acknowledged', 'note', 'closed', 'remedy planned', 'remedy applied', 'remedy verdict', 'remedy undone'));

@@ -73,9 +73,22 @@ class Remedy:
     contains: bool = False
     guards: bool = False
 
+    @property
+    def symptoms(self) -> frozenset[str]:
+        return frozenset(symptom for symptom, _ in self.answers)
 
-def digest(remedy: Remedy, target: Target, plan: Plan) -> str:
-    """Return the SHA-256 of what would be done and on what, in hexadecimal."""
-    what = [remedy.id, target.symptom.id, target.scope, dict(plan.acts_on), list(plan.effects)]
-    text = json.dumps(what, sort_keys=True, separators=(",", ":"), default=str)
-    return hashlib.sha256(text.encode()).hexdigest()
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A remedy planned for a target."""
+
+    remedy: Remedy
+    target: Target
+    plan: Plan
+
+    @property
+    def hash(self) -> str:
+        """The SHA-256 of what would be done and on what, in hexadecimal."""
+        what = [self.remedy.id, self.target.symptom.id, self.target.scope, self.plan.acts_on, self.plan.effects]
+        text = json.dumps(what, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
