@@ -10,7 +10,6 @@ import asyncpg
 
 from tests.operate.watched import Day
 from zena.kit.clock import FixedClock
-from zena.kit.embedded import ClusterUrls
 from zena.operate.incidents import actions, timeline
 from zena.operate.remedies.runner import Aim, Hand, Outcome, applied, planned
 from zena.operate.symptoms.contract import Reading, Symptom
@@ -68,10 +67,6 @@ async def session(url: str, application: str) -> AsyncIterator[Any]:
         yield conn
     finally:
         conn.terminate()
-
-
-async def ops(urls: ClusterUrls) -> Any:
-    return await asyncpg.connect(urls.ops)
 
 
 HOUR = timedelta(hours=1)

@@ -12,7 +12,7 @@ _SHUT: Final = "ops_quarantine"
 TENANT: Final = "(SELECT nullif(current_setting('app.tenant', true), '')::uuid)"
 # The server writes the names: whatever a table or policy is called, it is quoted as it must be.
 _PLANNED: Final = """
-SELECT format('ALTER TABLE %1$I ENABLE ROW LEVEL SECURITY; ALTER TABLE %1$I FORCE ROW LEVEL SECURITY', t) AS fence,
+SELECT t, format('ALTER TABLE %1$I ENABLE ROW LEVEL SECURITY; ALTER TABLE %1$I FORCE ROW LEVEL SECURITY', t) AS fence,
        format('DROP POLICY IF EXISTS tenant ON %1$I;'
               ' CREATE POLICY tenant ON %1$I FOR ALL USING (%2$s) WITH CHECK (%2$s)',
               t, CASE t WHEN 'tenant' THEN 'id' ELSE 'tenant_id' END || ' = ' || $2) AS policy,
@@ -47,11 +47,10 @@ def _tables(fallen: Mapping[str, list[str]]) -> list[str]:
 async def _plan_restore(look: Look, target: Target) -> Plan:
     """Plan the tenant's policy and forced row security, as the migrations make them; a policy too many is dropped."""
     fallen = _fallen(target)
-    made = {row["fence"]: row["policy"] for row in await look.conn.fetch(_PLANNED, _tables(fallen), TENANT, _SHUT)}
-    broken = set(fallen.get("policy", []))
-    statements = [*made, *(policy for fence, policy in made.items() if any(f" {one} " in fence for one in broken))]
     opened = await look.conn.fetch(_OPEN, fallen.get("open policy", []))
-    statements += [row["statement"] for row in opened]
+    statements = [row["statement"] for row in opened]  # first: the firm's own policy may be one of them
+    for row in await look.conn.fetch(_PLANNED, _tables(fallen), TENANT, _SHUT):
+        statements += [row["fence"], *([row["policy"]] if row["t"] in fallen.get("policy", []) else [])]
     if not statements:
         raise Refused(f"only row security and policies are put up again; {', '.join(fallen)}: {_advice(target)}")
     tables = sorted({*_tables(fallen), *(row["t"] for row in opened)})
