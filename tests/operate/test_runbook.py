@@ -6,6 +6,7 @@ import pytest
 
 from scripts.tree import read
 from tests.test_docs import LEAVES, rows, same, ticked
+from zena.operate.remedies.catalogue import REMEDIES, proposed
 from zena.operate.symptoms.catalogue import SYMPTOMS
 from zena.operate.symptoms.contract import Symptom
 
@@ -41,3 +42,21 @@ def test_every_command_that_is_named_exists() -> None:
     told += [one for one in ticked(read(PAGE)) if one.startswith("zena ")]
     for command in told:
         assert any(command == leaf or command.startswith(f"{leaf} ") for leaf in LEAVES), command
+
+
+@pytest.mark.parametrize("symptom", [one for one in SYMPTOMS if one.id not in ALIKE], ids=lambda one: one.id)
+def test_a_cause_that_a_remedy_answers_names_the_command_that_plans_it(symptom: Symptom) -> None:
+    section = parts()[f"{symptom.id} {symptom.title}"]
+    lines = [line.strip("|").split("|") for line in section.splitlines() if line.startswith("| `")]
+    for cells in lines:
+        cause = ticked(cells[0])[0]
+        told = [one for one in ticked(cells[2]) if one.startswith("zena runbook plan ")]
+        same(told, [f"zena runbook plan {one.id}" for one in proposed(symptom.id, cause)])
+
+
+def test_every_remedy_has_its_line_and_answers_what_can_be() -> None:
+    listed = [(ticked(row[0])[0], row[1]) for row in rows(PAGE, "| remedy |")]
+    same(listed, [(one.id, str(one.risk)) for one in REMEDIES])
+    causes = {(one.id, cause) for one in SYMPTOMS for cause in one.causes}
+    for remedy in REMEDIES:
+        assert remedy.answers <= causes, remedy.id

@@ -48,14 +48,26 @@ def list_(
 
 @app.command()
 def show(number: Number) -> None:
-    """Show an incident with its causes, the evidence and the timeline.
+    """Show an incident with its causes, the evidence, the timeline and what to plan against it.
 
     Example: zena incident show 12
     """
     from zena.operate.incidents.report import markdown
 
     found = _found(number)
-    say(found, markdown(found).rstrip())
+    plans = _plans(found)
+    say(found | {"plans": plans}, "\n".join([markdown(found).rstrip(), *(f"\nTo mend it: {one}" for one in plans)]))
+
+
+def _plans(found: dict[str, Any]) -> list[str]:
+    """Return the commands that plan a remedy for the likeliest cause, while the incident is open."""
+    from zena.operate.remedies.catalogue import proposed
+
+    if found["closed_at"] is not None or found["cause"] is None:
+        return []
+    return [
+        f"zena runbook plan {one.id} --incident {found['id']}" for one in proposed(found["symptom"], found["cause"])
+    ]
 
 
 @app.command()

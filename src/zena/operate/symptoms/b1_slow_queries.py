@@ -17,12 +17,12 @@ _LONG, _SHORT = 10, 3
 _LEAST: Final = 20
 #: Where so many kinds of statement are slow at once, none of them is at fault by itself.
 _MANY: Final = 5
-_BUSIEST: Final = """
+BUSIEST: Final = """
 SELECT tenant FROM ops.request, jsonb_array_elements(facts -> 'statements') AS one
  WHERE at >= $1 AND at <= $2 AND tenant IS NOT NULL AND one ->> 'fingerprint' = $3
  GROUP BY tenant ORDER BY sum((one ->> 'ms')::float8) DESC, tenant LIMIT 1
 """
-_STALE: Final = """
+STALE: Final = """
 SELECT relname, n_live_tup, n_dead_tup, n_mod_since_analyze FROM pg_stat_user_tables
  WHERE relname = ANY ($1) AND n_mod_since_analyze > greatest(1000, n_live_tup / 2) ORDER BY relname
 """
@@ -72,7 +72,7 @@ async def _plan(
     look: Look, fingerprint: str, told: dict[str, Any]
 ) -> tuple[list[Hypothesis | None], tuple[str, str] | None]:
     """Explain the statement as zena_app for the firm that spends most on it."""
-    tenant = await look.conn.fetchval(_BUSIEST, look.since(_LONG), look.now, fingerprint)
+    tenant = await look.conn.fetchval(BUSIEST, look.since(_LONG), look.now, fingerprint)
     if tenant is None or told["text"] is None:
         return [], ("plan", "no kept request names a firm that ran it, so its plan was not looked at")
     try:
@@ -82,7 +82,7 @@ async def _plan(
         return [], ("plan", f"it cannot be explained: {type(error).__name__}")
     marks = await plans.marks(look.conn, plan)
     read = sorted({node["Relation Name"] for node in plans.nodes(plan.tree) if "Relation Name" in node})
-    stale = await look.conn.fetch(_STALE, read)
+    stale = await look.conn.fetch(STALE, read)
     return [_whole_table(marks, plan, told), _statistics(stale)], (
         None if marks else ("missing_index", f"its plan uses indexes of {', '.join(read) or 'nothing'}")
     )

@@ -21,19 +21,24 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """With what a symptom looks, and when. `conn` is zena_ops; `pace` scales every window (1 but in the lab)."""
+    """With what a symptom looks, and when. `conn` is zena_ops; `pace` scales every window (1 but in the lab).
+
+    What was counted before `fresh` is not looked at: that is how it is seen what came of a remedy.
+    """
 
     conn: "Raw"
     settings: "Settings"
     now: datetime
     pace: float = 1.0
+    fresh: datetime | None = None
 
     def minutes(self, number: float) -> timedelta:
         """Return a window of so many minutes, as this look scales them."""
         return timedelta(minutes=number * self.pace)
 
     def since(self, minutes: float) -> datetime:
-        return self.now - self.minutes(minutes)
+        since = self.now - self.minutes(minutes)
+        return since if self.fresh is None else max(since, self.fresh)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from zena.kit.beside import beside
 from zena.kit.db import Raw, dialled
 from zena.kit.ids import new_id
 from zena.kit.logs import get_logger
+from zena.operate.incidents.endings import finish_interrupted
 from zena.operate.symptoms.catalogue import SYMPTOMS
 from zena.operate.symptoms.contract import Look
 from zena.operate.watch.rounds import look_around
@@ -68,7 +69,13 @@ class Leader:
                     break
                 settings = self._state.settings
                 await look_around(Look(conn, settings, self._state.clock.now(), settings.pace), [symptom])
+            if self._leads:
+                await self._finish_interrupted(conn)
             await self._sleep()
+
+    async def _finish_interrupted(self, conn: Raw) -> None:
+        for run in await finish_interrupted(conn, self._state.clock.now()):
+            log.warning("a remedy was interrupted, its effect is unknown", run=run)
 
     async def _renew(self, conn: Raw) -> bool:
         """Take or keep the lease; False while it is another's."""

@@ -1,0 +1,57 @@
+"""How runs of remedies end: with a verdict, or because whoever applied them is gone."""
+
+from datetime import datetime
+from typing import Final
+
+from zena.kit.db import Raw
+from zena.operate.incidents import timeline
+
+INTERRUPTED: Final = "interrupted, its effect is unknown: look before anything else"
+_END: Final = """
+UPDATE ops.remedy_run SET ended_at = $2, verdict = $3, says = $4
+ WHERE id = $1 AND ended_at IS NULL RETURNING incident_id
+"""
+_UNFINISHED: Final = "SELECT * FROM ops.remedy_run WHERE ended_at IS NULL ORDER BY id"
+
+
+async def end(conn: Raw, run: int, verdict: str, says: str, *, actor: str, now: datetime) -> bool:
+    """Write down how a run ended; False if somebody else has done so."""
+    async with conn.transaction():
+        row = await conn.fetchrow(_END, run, now, verdict, says)
+        if row is None:
+            return False
+        body = {"run": run, "verdict": verdict, "text": f"run {run}: {verdict}, {says}"}
+        if row["incident_id"] is not None:
+            await timeline.add(conn, row["incident_id"], now, "remedy verdict", actor, body)
+    return True
+
+
+async def finish_interrupted(conn: Raw, now: datetime) -> list[int]:
+    """End runs whose process is gone, and say so on their incidents; return their numbers.
+
+    Whoever applies one holds its lock as long as the session lives, and the server ends what it still does for it.
+    """
+    found = []
+    for row in await conn.fetch(_UNFINISHED):
+        name = lock_name(row["remedy"], row["symptom"], row["scope"])
+        if not await take_lock(conn, name):
+            continue
+        try:
+            if await end(conn, row["id"], "interrupted", INTERRUPTED, actor="watch", now=now):
+                found.append(row["id"])
+        finally:
+            await drop_lock(conn, name)
+    return found
+
+
+def lock_name(remedy: str, symptom: str, scope: str) -> str:
+    return f"remedy:{remedy}:{symptom}:{scope}"
+
+
+async def take_lock(conn: Raw, name: str) -> bool:
+    """Take the lock of one remedy on one target for this session; False while another has it."""
+    return bool(await conn.fetchval("SELECT pg_try_advisory_lock(hashtextextended($1, 0))", name))
+
+
+async def drop_lock(conn: Raw, name: str) -> None:
+    await conn.execute("SELECT pg_advisory_unlock(hashtextextended($1, 0))", name)

@@ -1,0 +1,19 @@
+"""Every remedy there is."""
+
+from typing import Final
+
+from zena.operate.remedies.contract import Remedy
+from zena.operate.remedies.fences import QUARANTINE, RESTORE_FENCE
+from zena.operate.remedies.jobs import RETRY_FAILED
+from zena.operate.remedies.sessions import CANCEL_BLOCKER, END_IDLE_TRANSACTION
+from zena.operate.remedies.tables import ANALYZE, CREATE_INDEX
+
+REMEDIES: Final[tuple[Remedy, ...]] = (
+    ANALYZE, CANCEL_BLOCKER, CREATE_INDEX, END_IDLE_TRANSACTION, QUARANTINE, RESTORE_FENCE, RETRY_FAILED,
+)  # fmt: skip
+BY_NAME: Final = {remedy.id: remedy for remedy in REMEDIES}
+
+
+def proposed(symptom: str, cause: str) -> list[Remedy]:
+    """Return the remedies for a cause of a symptom, the mildest first."""
+    return sorted((one for one in REMEDIES if (symptom, cause) in one.answers), key=lambda one: (one.risk, one.id))
