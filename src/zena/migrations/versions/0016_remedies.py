@@ -2,11 +2,11 @@
 
 from zena.migrations.fences import run_sql
 
-revision = "0017"
+revision = "0016"
 down_revision = "0015"
 branch_labels = None
 depends_on = None
 
 
 def upgrade() -> None:
-    run_sql("0017_remedies.sql")
+    run_sql("0016_remedies.sql")
