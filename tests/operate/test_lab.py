@@ -92,3 +92,6 @@ def test_faults_are_found_and_named_and_a_sham_opens_nothing(tmp_path: Path) -> 
     assert [row for row in rows.values() if not row["well"]] == []
     assert ran.code == Exit.OK
     assert all(row["detect"] < 60 for row in rows.values() if row["symptom"] != "sham")
+    assert {name: row["remedy"] for name, row in rows.items() if row["remedy"]} == {
+        "fence-off": "restore_fence", "left-open": "end_idle_transaction",
+    }  # fmt: skip

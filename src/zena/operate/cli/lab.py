@@ -23,7 +23,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
 )
-_COLUMNS = ["fault", "symptom", "cause", "found", "named", "detect", "recover", "others", "well"]
+_COLUMNS = ["fault", "symptom", "cause", "found", "named", "detect", "remedy", "verdict", "recover", "others", "well"]
 
 
 @app.command("list")
@@ -91,8 +91,9 @@ def run(
 ) -> None:
     """Make an installation in an empty folder, put each fault into it while people work, and tell what was found.
 
-    A fault is found when its symptom is opened with its cause within 60 seconds, and closed after it is gone; a
-    sham must open nothing. Exit 1 if any row misses. Refused (77) unless ZENA_ENV is lab.
+    A fault is found when its symptom is opened with its cause within 60 seconds; the remedy proposed for it is
+    applied and has to help; after all everything has to close. A sham must open nothing. Exit 1 if any row misses.
+    Refused (77) unless ZENA_ENV is lab.
 
     Example: ZENA_ENV=lab zena lab run task-lock fence-off
     """
@@ -141,4 +142,5 @@ def _fault(name: str) -> "Fault":
 
 
 def _row(one: "Outcome") -> dict[str, Any]:
-    return one.as_json() | {"symptom": one.symptom or "sham", "others": ", ".join(one.others) or None}
+    told = {name: value or None for name, value in one.as_json().items() if name != "well"}
+    return told | {"symptom": one.symptom or "sham", "others": ", ".join(one.others) or None, "well": one.well}

@@ -39,7 +39,7 @@ async def house(folder: Path) -> AsyncIterator[tuple[Place, People]]:
             check_name(urls)
             people = People(url)
             await people.enter(link)
-            yield Place(folder, urls, PACE, redis), people
+            yield Place(folder, urls, PACE, redis, settings), people
 
 
 async def _begun(process: asyncio.subprocess.Process) -> tuple[str, str]:

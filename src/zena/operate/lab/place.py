@@ -1,8 +1,11 @@
 """The installation that faults are put into, and the guard before it."""
 
-from collections.abc import AsyncIterator
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -26,12 +29,25 @@ class NotALab(Exception):  # noqa: N818 - says what is
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A running installation with an embedded database. `redis` is the URL of its shared cache, where it has one."""
+    """A running installation with an embedded database. `redis` is the URL of its shared cache, where it has one.
+
+    `variables` are those of its commands.
+    """
 
     data_dir: Path
     urls: ClusterUrls
     pace: float
     redis: str | None = None
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+    async def command(self, *words: str) -> tuple[int, dict[str, Any]]:
+        """Run a command of ours with --json, as an operator does; return its exit code and what it said."""
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "zena", *words, "--json",
+            env=dict(self.variables), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
+        )  # fmt: skip
+        said, _ = await process.communicate()
+        return process.returncode or 0, json.loads(said or b"{}")
 
     async def sql(self, *statements: str) -> None:
         """Run statements as the server's superuser, each by itself."""

@@ -1,4 +1,4 @@
-"""One fault tried: put in while people work, found or not, taken away, found gone or not."""
+"""One fault tried: put in while people work, found or not, mended or not, taken away, found gone or not."""
 
 import asyncio
 import time
@@ -10,6 +10,8 @@ from typing import Any, Final
 from zena.operate.lab.contract import EVERYDAY, Fault
 from zena.operate.lab.place import Place
 from zena.operate.lab.traffic import People
+from zena.operate.remedies.catalogue import proposed
+from zena.operate.remedies.runs import HELPED
 from zena.operate.symptoms.catalogue import BY_ID
 
 #: Seconds within which a fault has to be found, and after its end no longer be.
@@ -18,7 +20,7 @@ FIND, REST = 60.0, 120.0
 SHAM, WARM = 15.0, 4.0
 _POLL: Final = 0.25
 _OPENED: Final = """
-SELECT symptom, scope, cause, parent_id, opened_at, closed_at FROM ops.incident WHERE opened_at >= $1 ORDER BY id
+SELECT id, symptom, scope, cause, parent_id, opened_at, closed_at FROM ops.incident WHERE opened_at >= $1 ORDER BY id
 """
 _OPEN: Final = "SELECT count(*) FROM ops.incident WHERE closed_at IS NULL AND symptom <> ALL ($1)"
 #: A broken promise is a matter of hours and days, in a lab too: it follows from any fault, and outlives it.
@@ -27,7 +29,10 @@ _SLOW: Final = ["P1"]
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of a fault. Seconds are None where it did not happen in time; `others` opened without a right to."""
+    """What came of a fault. Seconds are None where it did not happen in time; `others` opened without a right to.
+
+    `remedy` is the first that is proposed for the cause, applied through the commands; `verdict` is what it came to.
+    """
 
     fault: str
     symptom: str
@@ -35,15 +40,18 @@ class Outcome:
     found: str
     named: str
     detect: float | None
+    remedy: str
+    verdict: str
     recover: float | None
     others: Sequence[str]
 
     @property
     def well(self) -> bool:
-        """Whether the right symptom was found with the right cause and closed again; of a sham, that nothing was."""
-        if not self.symptom:
+        """Whether the symptom was found with its cause, mended and closed again; of a sham, that nothing was opened."""
+        if not self.symptom or self.others:
             return not self.others
-        return (self.found, self.named) == (self.symptom, self.cause) and self.recover is not None and not self.others
+        named = (self.found, self.named) == (self.symptom, self.cause)
+        return named and self.recover is not None and (not self.remedy or self.verdict in HELPED)
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self) | {"well": self.well}
@@ -58,6 +66,7 @@ async def tried(fault: Fault, place: Place, people: People) -> Outcome:
     async with people.busy(fault.traffic), fault.broken(place):
         found = await _waited(fault, place, began)
         detect = time.monotonic() - since
+        remedy, verdict = await _mended(place, found) if found else ("", "")
     since = time.monotonic()
     async with people.busy((*EVERYDAY, *fault.traffic)):  # what nobody asks for again is not known to be well
         calm = await _rested(place)
@@ -69,6 +78,8 @@ async def tried(fault: Fault, place: Place, people: People) -> Outcome:
         found=found["symptom"] if found else "",
         named=(found["cause"] or "") if found else "",
         detect=round(detect, 1) if found else None,
+        remedy=remedy,
+        verdict=verdict,
         recover=round(time.monotonic() - since, 1) if calm else None,
         others=_others(fault, opened),
     )
@@ -86,6 +97,20 @@ async def _waited(fault: Fault, place: Place, began: datetime) -> Mapping[str, A
                 first = first or row
         await asyncio.sleep(_POLL)
     return first
+
+
+async def _mended(place: Place, incident: Mapping[str, Any]) -> tuple[str, str]:
+    """Plan and apply the mildest remedy that ends an incident's cause; return its name and what came of it."""
+    ways = [one.id for one in proposed(incident["symptom"], incident["cause"]) if not one.contains]
+    remedy = next(iter(ways), "")
+    if not remedy:
+        return "", ""
+    mine = ("--incident", str(incident["id"]))
+    _, plan = await place.command("runbook", "plan", remedy, *mine)
+    if "hash" not in plan:
+        return remedy, "not planned" if plan.get("needed", True) else "not needed"
+    _, done = await place.command("runbook", "apply", remedy, "--plan", plan["hash"], *mine, "--even-so")
+    return remedy, str(done.get("verdict", "not applied"))
 
 
 async def _rested(place: Place) -> bool:

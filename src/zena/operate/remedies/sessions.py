@@ -12,7 +12,7 @@ from zena.operate.symptoms.contract import Look
 
 #: So long a session that was cancelled has to let go, seconds; then it is ended.
 _GRACE: Final = 30
-_POLL: Final = 0.1
+_POLL, _FREE = 0.1, 8
 #: A lock that is held again and again is not held at every moment.
 _LOOKS, _PAUSE = 8, 0.2
 #: A transaction that does nothing for so long is a leak, minutes, as the detector says.
@@ -98,17 +98,22 @@ async def _cancel(look: Look, acts_on: Mapping[str, Any], tell: Tell) -> None:
 async def _end(look: Look, acts_on: Mapping[str, Any], tell: Tell) -> None:
     """End those that still hold somebody up, or do nothing: one that let go has gone on to other work."""
     for one in acts_on["sessions"]:
-        if await _still(look.conn, one):
-            await look.conn.execute(_END, one["pid"], one["started"])
-            tell(f"pid {one['pid']} is ended")
+        for _ in range(_LOOKS):
+            if await _still(look.conn, one):
+                await look.conn.execute(_END, one["pid"], one["started"])
+                tell(f"pid {one['pid']} is ended")
+                break
+            await asyncio.sleep(_PAUSE)
     await _waited(look, acts_on, timedelta(seconds=5))
 
 
 async def _waited(look: Look, acts_on: Mapping[str, Any], patience: timedelta) -> bool:
-    until = time.monotonic() + patience.total_seconds()
-    while not await _gone(look, acts_on):
+    """Wait until they have let go, and for several looks: one that only pauses will hold everybody up again."""
+    until, free = time.monotonic() + patience.total_seconds(), 0
+    while free < _FREE:
         if time.monotonic() > until:
             return False
+        free = free + 1 if await _gone(look, acts_on) else 0
         await asyncio.sleep(_POLL)
     return True
 

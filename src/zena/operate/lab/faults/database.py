@@ -19,6 +19,8 @@ _SIGN_IN: Final[tuple[Asked, ...]] = (("POST", "/api/v1/auth/login"),)
 _A2: Final = frozenset({"A2"})
 #: A lock is held for so long and let go for so long, seconds: what waits is slow, and does not fail.
 _HELD, _FREE = 0.7, 0.2
+#: What a session hears that a remedy has ended.
+_ENDED: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
 _LOCK: Final = "LOCK TABLE {} IN ACCESS EXCLUSIVE MODE"
 _CONNECTIONS: Final = """
 SELECT current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int
@@ -49,12 +51,13 @@ def _locked(table: str) -> Callable[[Place], AbstractAsyncContextManager[None]]:
     """Hold a table again and again, as a migration without a lock timeout does."""
 
     async def hold(place: Place) -> None:
-        async with place.session(place.urls.owner) as conn:
-            while True:
-                async with conn.transaction():
-                    await conn.execute(_LOCK.format(table))
-                    await asyncio.sleep(_HELD)
-                await asyncio.sleep(_FREE)
+        with suppress(*_ENDED):
+            async with place.session(place.urls.owner) as conn:
+                while True:
+                    async with conn.transaction():
+                        await conn.execute(_LOCK.format(table))
+                        await asyncio.sleep(_HELD)
+                    await asyncio.sleep(_FREE)
 
     @asynccontextmanager
     async def broken(place: Place) -> AsyncIterator[None]:
@@ -73,7 +76,7 @@ async def _left_open(place: Place) -> AsyncIterator[None]:
         try:
             yield
         finally:
-            with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):  # ended as a remedy
+            with suppress(*_ENDED):
                 await conn.execute("ROLLBACK")
 
 
