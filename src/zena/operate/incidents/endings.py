@@ -6,7 +6,7 @@ from typing import Final
 from zena.kit.db import Raw
 from zena.operate.incidents import timeline
 
-INTERRUPTED: Final = "interrupted, its effect is unknown: look before anything else"
+INTERRUPTED: Final = "its effect is unknown: look before anything else"
 _END: Final = """
 UPDATE ops.remedy_run SET ended_at = $2, verdict = $3, says = $4
  WHERE id = $1 AND ended_at IS NULL RETURNING incident_id
