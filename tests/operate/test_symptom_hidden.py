@@ -76,9 +76,12 @@ async def test_a_policy_that_hides_rows_is_named(day: Day, urls: ClusterUrls) ->
     assert await causes(look, "") == []
     owner = await asyncpg.connect(urls.owner)
     try:
+        await owner.execute("CREATE POLICY ops_quarantine ON label AS RESTRICTIVE USING (false)")
+        assert await causes(look, "") == []  # shut off by an operator
         await owner.execute("CREATE POLICY nothing_shown ON label AS RESTRICTIVE USING (false)")
         [(cause, says)] = await causes(look, "")
     finally:
-        await owner.execute("DROP POLICY nothing_shown ON label")
+        await owner.execute("DROP POLICY IF EXISTS nothing_shown ON label")
+        await owner.execute("DROP POLICY IF EXISTS ops_quarantine ON label")
         await owner.close()
     assert (cause, "nothing_shown on label" in says) == ("policy_missing", True)
