@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 import pytest
@@ -26,6 +27,7 @@ from zena.operate.symptoms import (
 from zena.operate.symptoms.contract import Diagnosis, Look, Reading, Symptom
 
 AT = datetime(2031, 10, 11, 12, 0, tzinfo=UTC)
+FIRM = new_id()
 _HEARTBEAT = """
 INSERT INTO ops.heartbeat (process, role, host, pid, release, started_at, seen_at, facts)
 VALUES ($1, $2, 'elsewhere', $3, '0', now() - $4 * interval '1 second', now() - $5 * interval '1 second', $6)
@@ -97,6 +99,43 @@ async def test_a_fence_that_fell_is_named_with_what_puts_it_up_again(day: Day, u
     assert (reading.over, symptom.opens_after, diagnosis.cause) == (True, 1, "row_security_off")
     assert "label" in diagnosis.causes[0].says
     assert (await found(look, symptom))[0].calm
+
+
+async def attempts(day: Day, person: UUID, *references: str) -> None:
+    """What one person asked for of another firm, half a minute apart, up to this moment."""
+    for number, reference in enumerate(reversed(references)):
+        await day.conn.execute(
+            "INSERT INTO ops.crossing (id, at, tenant, person, kind, reference, route, request_id, client, owner,"
+            " severity) VALUES ($1, $2, $3, $4, 'task', $5, 'GET /x', 'r', '', $3, 'low')",
+            new_id(), day.now - timedelta(seconds=30 * number), FIRM, person, reference,
+        )  # fmt: skip
+
+
+async def test_who_searches_in_other_firms_is_named_and_an_old_link_is_not(day: Day) -> None:
+    symptom, old_link, repeating, searching = t2_broken_fence.SYMPTOM, new_id(), new_id(), new_id()
+    things = [str(new_id()) for _ in range(5)]
+    try:
+        await attempts(day, old_link, things[0])
+        await attempts(day, repeating, *things[:4], *[one.upper() for one in things[:4]])
+        await attempts(day, searching, *things)
+        look = await day.look()
+        fences, *people = await symptom.watch(look)
+        told = {one.scope: one.over for one in people}
+        reading, diagnosis = await found(look, symptom, f"person {searching}")
+        day.later(minutes=9)
+        later, _ = await found(await day.look(), symptom, f"person {searching}")
+        day.later(minutes=2)
+        [alone] = await symptom.watch(await day.look())
+    finally:
+        await day.conn.execute("DELETE FROM ops.crossing WHERE tenant = $1", FIRM)
+    assert (fences.over, alone.scope) == (False, "")
+    assert told == {
+        f"person {old_link} of {FIRM}": False, f"person {repeating} of {FIRM}": False,
+        f"person {searching} of {FIRM}": True,
+    }  # fmt: skip
+    assert (reading.value, diagnosis.cause) == (5, "probing")
+    assert str(searching) in diagnosis.causes[0].says
+    assert (later.over, later.calm) == (False, True)
 
 
 async def test_sign_ins_that_fail_by_our_fault_are_told_and_wrong_passwords_are_not(day: Day) -> None:

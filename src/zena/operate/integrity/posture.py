@@ -17,6 +17,8 @@ _OWN: Final = (
     r"'^\((tenant_id|id) = \( SELECT \(NULLIF\(current_setting\(''app\.tenant''::text, true\),"
     r" ''''::text\)\)::uuid( AS .nullif.)?\)\)$'"
 )
+#: The policy by which an operator shuts a table off, until its fence is up again.
+SHUT_OFF: Final = "ops_quarantine"
 _OURS: Final = "c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')"
 
 

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from zena.kit.db import Raw
+from zena.operate.integrity.posture import SHUT_OFF
 from zena.operate.remedies.contract import Plan, Refused, Remedy, Risk, Target, Tell
 from zena.operate.symptoms.contract import Look
 
-_SHUT: Final = "ops_quarantine"
 #: The second half of a firm's policy, as the migrations write it.
 TENANT: Final = "(SELECT nullif(current_setting('app.tenant', true), '')::uuid)"
 # The server writes the names: whatever a table or policy is called, it is quoted as it must be.
@@ -49,7 +49,7 @@ async def _plan_restore(look: Look, target: Target) -> Plan:
     fallen = _fallen(target)
     opened = await look.conn.fetch(_OPEN, fallen.get("open policy", []))
     statements = [row["statement"] for row in opened]  # first: the firm's own policy may be one of them
-    for row in await look.conn.fetch(_PLANNED, _tables(fallen), TENANT, _SHUT):
+    for row in await look.conn.fetch(_PLANNED, _tables(fallen), TENANT, SHUT_OFF):
         statements += [row["fence"], *([row["policy"]] if row["t"] in fallen.get("policy", []) else [])]
     if not statements:
         raise Refused(f"only row security and policies are put up again; {', '.join(fallen)}: {_advice(target)}")
@@ -68,7 +68,7 @@ async def _plan_shut(look: Look, target: Target) -> Plan:
     tables = sorted({*_tables(fallen), *opened})
     if not tables:
         raise Refused(f"no single table leaks; {', '.join(fallen)}: {_advice(target)}")
-    rows = await look.conn.fetch(_PLANNED, tables, TENANT, _SHUT)
+    rows = await look.conn.fetch(_PLANNED, tables, TENANT, SHUT_OFF)
     acts_on = {
         "tables": tables,
         "statements": [statement for row in rows for statement in (row["fence"], row["reopen"], row["shut"])],
@@ -110,7 +110,7 @@ async def _restored(look: Look, acts_on: Mapping[str, Any]) -> bool:
 
 
 async def _shut(look: Look, acts_on: Mapping[str, Any]) -> bool:
-    return bool(await look.conn.fetchval(_STANDS, acts_on["tables"], _SHUT) == len(acts_on["tables"]))
+    return bool(await look.conn.fetchval(_STANDS, acts_on["tables"], SHUT_OFF) == len(acts_on["tables"]))
 
 
 _ANSWERS: Final = frozenset({("T2", "row_security_off"), ("T2", "policy_changed"), ("T2", "open_policy")})

@@ -1,7 +1,9 @@
-"""T2: what holds firms apart is not as it was made."""
+"""T2: what holds firms apart is not as it was made, or somebody searches for what other firms have."""
 
-from typing import Final
+from typing import Any, Final
 
+from zena.operate.crossings.checking import GRAVE
+from zena.operate.crossings.noting import AGAIN
 from zena.operate.integrity.posture import FENCES, wrong
 from zena.operate.symptoms.contract import Diagnosis, Evidence, Hypothesis, Look, Reading, Severity, Symptom, ranked
 from zena.operate.symptoms.surroundings import recent_change
@@ -13,20 +15,48 @@ _CAUSES: Final = {
     "foreign key": "key_changed", "view": "open_view", "definer path": "open_function",
     "definer function": "open_function", "tenant column": "grant_changed",
 }  # fmt: skip
+_WINDOW: Final = AGAIN.total_seconds() / 60
+_ATTEMPTS: Final = """
+SELECT tenant, person, count(DISTINCT lower(reference)) AS things, count(DISTINCT owner) AS firms,
+       count(DISTINCT way) AS ways, max(at) AS last_at
+  FROM ops.crossing WHERE at > $1 AND at <= $2 GROUP BY tenant, person ORDER BY things DESC, person, tenant LIMIT 100
+"""
 
 
 async def watch(look: Look) -> list[Reading]:
-    """Return one reading: every fence is looked at, and one that fell is enough."""
+    """Return a reading of the fences, of which one that fell is enough, and one of each person with attempts."""
+    attempts = await look.conn.fetch(_ATTEMPTS, look.since(_WINDOW), look.now)
+    return [await _fences(look), *map(_searching, attempts)]
+
+
+def _searching(row: Any) -> Reading:
+    """One old link is nothing; from the fifth different thing within ten minutes on, somebody searches."""
+    things = row["things"]
+    says = (
+        f"asked for {things} things of {row['firms']} other firms in {_WINDOW:g} minutes; each answer was a plain 404"
+    )
+    facts = {"things": things, "firms": row["firms"], "sessions": row["ways"], "last_at": row["last_at"].isoformat()}
+    scope = f"person {row['person']} of {row['tenant']}"
+    return Reading(scope, things >= GRAVE, things < GRAVE, says, float(things), float(GRAVE), facts)
+
+
+async def _fences(look: Look) -> Reading:
     fallen = [one for fence in FENCES for one in await wrong(look.conn, fence)]
     says = f"all {len(FENCES)} fences stand"
     if fallen:
         says = "; ".join(f"{one.subject}: {', '.join(one.sample)}" for one in fallen)
     facts = {"fallen": [[one.subject, one.count, list(one.sample), one.advice] for one in fallen]}
-    return [Reading("", bool(fallen), not fallen, says, float(len(fallen)), 0.0, facts)]
+    return Reading("", bool(fallen), not fallen, says, float(len(fallen)), 0.0, facts)
 
 
 async def diagnose(look: Look, reading: Reading) -> Diagnosis:
-    """Name each fence that fell, and what puts it up again."""
+    """Name each fence that fell and what puts it up again, or who searches."""
+    if "fallen" not in reading.facts:
+        told = [Evidence("attempts", reading.says, reading.facts)]
+        says = f"{reading.scope}: {reading.says}"
+        return ranked(
+            [Hypothesis("probing", 0.9, says, told, "zena user deactivate PERSON"), await recent_change(look)]
+        )
     causes: list[Hypothesis | None] = [
         Hypothesis(
             _CAUSES[name], 0.95, f"{name}: {', '.join(sample)}{' ...' if count > len(sample) else ''}",
@@ -37,5 +67,5 @@ async def diagnose(look: Look, reading: Reading) -> Diagnosis:
     return ranked([*causes, await recent_change(look)])
 
 
-CAUSES: Final = frozenset(_CAUSES.values())
+CAUSES: Final = frozenset({*_CAUSES.values(), "probing"})
 SYMPTOM: Final = Symptom("T2", "Cross-tenant access", Severity.CRITICAL, watch, diagnose, CAUSES, opens_after=1)
