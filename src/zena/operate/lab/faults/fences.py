@@ -6,6 +6,10 @@ from zena.operate.lab.contract import Fault
 from zena.operate.lab.faults.database import switched
 
 _INDEX: Final = "UPDATE pg_index SET indisvalid = {} WHERE indexrelid = 'pk_label'::regclass"
+_MEMBERSHIP: Final = """
+UPDATE membership SET ended_at = {} WHERE user_id = (SELECT id FROM user_account WHERE email LIKE 'khoa.bui@%')
+"""
+_T2: Final = frozenset({"T2"})
 
 FAULTS: Final = (
     switched(
@@ -22,6 +26,16 @@ FAULTS: Final = (
         Fault("role-bypasses", "a role may pass the fences", "T2", "role_bypasses"),
         "ALTER ROLE zena_app BYPASSRLS",
         "ALTER ROLE zena_app NOBYPASSRLS",
+    ),
+    switched(
+        Fault("rows-hidden", "a policy hides rows of firms from themselves", "T1", "policy_missing", also=_T2),
+        "CREATE POLICY lab_hides ON label AS RESTRICTIVE USING (false)",
+        "DROP POLICY IF EXISTS lab_hides ON label",
+    ),
+    switched(
+        Fault("membership-ended", "somebody ends memberships by hand", "T1", "no_membership"),
+        _MEMBERSHIP.format("now()"),
+        _MEMBERSHIP.format("NULL"),
     ),
     switched(
         Fault("keys-off", "foreign keys are not watched", "X2", "keys_off"),
