@@ -68,4 +68,7 @@ async def diagnose(look: Look, reading: Reading) -> Diagnosis:
 
 
 CAUSES: Final = frozenset({*_CAUSES.values(), "probing"})
-SYMPTOM: Final = Symptom("T2", "Cross-tenant access", Severity.CRITICAL, watch, diagnose, CAUSES, opens_after=1)
+#: A fence that says something else may hide rows too.
+SYMPTOM: Final = Symptom(
+    "T2", "Cross-tenant access", Severity.CRITICAL, watch, diagnose, CAUSES, opens_after=1, folds=frozenset({"T1"})
+)
