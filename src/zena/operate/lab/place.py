@@ -20,7 +20,9 @@ from zena.settings import Settings
 ENDING: Final = "_lab"
 #: What sessions that hold something are called; the name says where it comes from.
 HOLDER: Final = "zena-lab"
-_HELD: Final = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1"
+_HELD: Final = """
+SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = $1 AND pid <> pg_backend_pid()
+"""
 
 
 class NotALab(Exception):  # noqa: N818 - says what is
