@@ -13,6 +13,7 @@ import msgspec
 from bench.load import Job, Measured
 from zena.kit.embedded import ClusterUrls
 from zena.kit.serving.listen import bind, port_of
+from zena.settings import without_settings
 
 ROOT = Path(__file__).parent.parent
 HOST = "127.0.0.1"
@@ -102,4 +103,4 @@ def _served(program: Sequence[str], settings: dict[str, str], listener: int) -> 
 
 def _environment(settings: dict[str, str]) -> dict[str, str]:
     """Return our environment with these settings and no others."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("ZENA_")} | settings
+    return without_settings(os.environ) | settings

@@ -17,6 +17,7 @@ import pytest
 from playwright.async_api import Browser, Error, Page, async_playwright
 
 from tests.kit.pg import open_folder
+from zena.settings import without_settings
 
 #: Longest wait for the first start ever: database made, migrated, served.
 PATIENCE = 90
@@ -42,7 +43,7 @@ def _served(folder: Path) -> Iterator[Site]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("ZENA_")}
+    environment = without_settings(os.environ)
     environment |= {"ZENA_DATA_DIR": str(folder / "data"), "ZENA_PORT": str(port), "ZENA_RATE_USER": "100000"}
     environment |= {"ZENA_RATE_TENANT": "100000", "ZENA_RATE_ANONYMOUS": "10000"}
     output = folder / "output"

@@ -15,6 +15,7 @@ from playwright.async_api import Browser, BrowserContext, Page, expect
 
 from tests.journeys.conftest import Site, _served, serious
 from tests.kit.pg import open_folder
+from zena.settings import without_settings
 
 pytestmark = pytest.mark.browser
 
@@ -35,7 +36,7 @@ class House:
 
     def zena(self, *arguments: str) -> str:
         """Run a command beside the server, as whoever runs it would."""
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("ZENA_")}
+        environment = without_settings(os.environ)
         environment["ZENA_DATA_DIR"] = str(self.folder / "data")
         done = subprocess.run(
             [sys.executable, "-m", "zena", *arguments],

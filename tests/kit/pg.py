@@ -11,6 +11,8 @@ from typing import Any
 
 import asyncpg
 
+from zena.settings import without_settings
+
 FAST = {"fsync": "off", "full_page_writes": "off"}
 
 
@@ -51,7 +53,4 @@ def alive(pid: int) -> bool:
 
 def environment(**values: str) -> dict[str, str]:
     """Our environment without settings, plus `values`."""
-    kept = {
-        name: value for name, value in os.environ.items() if not name.startswith("ZENA_") and name != "DATABASE_URL"
-    }
-    return kept | values
+    return without_settings(os.environ) | values

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from tests.cli.run import Ran, command, variables, zena
-from tests.kit.pg import ask, open_folder
+from tests.kit.pg import alive, ask, open_folder
 from tests.operate.site import Site, until
 from zena.kit.embedded import urls_of_running
 from zena.kit.exits import Exit
+from zena.kit.supervisor.wish import read_note
 from zena.operate.lab.catalogue import FAULTS
 from zena.operate.symptoms.catalogue import BY_ID
 
@@ -87,7 +88,8 @@ def test_a_lab_that_was_killed_is_healed_and_another_database_is_never_touched()
 def test_faults_are_found_and_named_and_a_sham_opens_nothing(tmp_path: Path) -> None:
     names = ("fence-off", "left-open", "one-moment")
     words = command("lab", "run", *names, "--json", module="zena")
-    found = variables(ZENA_DATA_DIR=tmp_path, **LAB)
+    somebody = {"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/theirs", "REDIS_URL": "redis://127.0.0.1:1/0"}
+    found = variables(ZENA_DATA_DIR=tmp_path, **LAB, **somebody)  # what is set for other products is not taken up
     ran = subprocess.run(words, env=found, capture_output=True, text=True, timeout=400, check=False)
     assert ran.stdout, ran.stderr
     rows = {row["fault"]: row for row in json.loads(ran.stdout)}
@@ -98,3 +100,20 @@ def test_faults_are_found_and_named_and_a_sham_opens_nothing(tmp_path: Path) -> 
     assert {name: row["remedy"] for name, row in rows.items() if row["remedy"]} == {
         "fence-off": "restore_fence", "left-open": "end_idle_transaction",
     }  # fmt: skip
+
+
+@pytest.mark.proof
+def test_a_lab_that_is_killed_takes_its_installation_with_it() -> None:
+    with open_folder("zl-") as place:
+        words = command("lab", "run", "clean", module="zena")
+        begun = subprocess.Popen(words, env=variables(ZENA_DATA_DIR=place / "none", TMPDIR=place, **LAB))
+        try:
+            until(lambda: list(place.glob("zena-lab-*/serve.json")), 60)
+            [folder] = place.glob("zena-lab-*")
+            note = read_note(folder / "serve.json")
+            assert note is not None
+        finally:
+            begun.kill()
+            begun.wait()
+        until(lambda: not any(alive(pid) for pid in (note["pid"], *note["crew"].values())), 60)
+        until(lambda: urls_of_running(folder) is None)

@@ -245,7 +245,7 @@ async def test_only_ops_may_declare(role: str, urls: ClusterUrls) -> None:
         await conn.close()
 
 
-def test_every_exception_is_a_route_there_is(state: State) -> None:
+async def test_every_exception_is_a_route_there_is(state: State) -> None:
     known = {path for _, path, _ in routes_of(state)}
     assert known >= SESSION_ROUTES | OPEN_ROUTES
 

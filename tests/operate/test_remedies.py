@@ -37,7 +37,7 @@ class Ill:
 
     async def watch(self, look: Look) -> list[Reading]:
         over = self.value > 0.5
-        return [Reading("here", over, not over, f"value {self.value:g}", self.value, 0.5)]
+        return [Reading(scope, over, not over, f"value {self.value:g}", self.value, 0.5) for scope in ("here", "there")]
 
     async def plan(self, look: Look, target: Target) -> Plan:
         return Plan(self.acts_on, ["mend it"], {"things": 1}, "break it again")
@@ -150,12 +150,13 @@ async def test_what_does_not_help_says_so_and_three_of_it_stop_everything(ward: 
         assert (await ward.heal(ill.remedy, aim)).verdict == "no_effect"
     with pytest.raises(Later, match="3 times within the hour"):
         await ward.heal(ill.remedy, aim)
-    ill.breaks, ill.after, ill.mends = None, 0.0, True
-    elsewhere = Aim(incident=await ward.incident(BY_ID["Q1"]))
-    assert await runs.frozen(ward.day.conn, ward.day.now)
-    assert (await ward.heal(ill.remedy, aim, even_so=True)).verdict == "fixed"
+    ill.breaks, ill.after, ill.mends, ill.done = None, 0.0, True, []
+    there = Aim(incident=await ward.incident(BY_ID["B2"], "there"))
+    with pytest.raises(Later, match="did not help"):
+        await ward.heal(ill.remedy, there)
+    assert ill.done == [], "nothing is tried elsewhere either"
+    assert (await ward.heal(ill.remedy, there, even_so=True)).verdict == "fixed"
     assert not await runs.frozen(ward.day.conn, ward.day.now), "one that helped ends it"
-    assert elsewhere.incident is not None
 
 
 async def test_an_hour_later_it_may_be_tried_again(ward: Ward, ill: Ill, aim: Aim) -> None:

@@ -20,7 +20,7 @@ from zena.kit.logs import log_state
 from zena.kit.state import State
 from zena.kit.tally import REPEATED
 from zena.kit.uow import tenant_work
-from zena.operate.metrics.read import read_series
+from zena.operate.metrics.read import Measured, read_series
 from zena.operate.metrics.report import report
 from zena.operate.telemetry import flush
 from zena.operate.telemetry.flush import Flusher
@@ -77,7 +77,7 @@ def test_requests_count_against_the_threshold_of_their_family() -> None:
     }
 
 
-def test_where_people_sign_in_are_addresses_that_there_are(state: State) -> None:
+async def test_where_people_sign_in_are_addresses_that_there_are(state: State) -> None:
     assert {f"{route.method} {route.path}" for route in routes(state, safe=False)} >= SIGN_IN
 
 
@@ -113,6 +113,26 @@ def test_statements_are_named_without_their_values() -> None:
     assert fingerprint_of(normal(one)) == fingerprint_of(normal(two)) != fingerprint_of("SELECT 1")
 
 
+async def written(state: State, urls: ClusterUrls, label: str) -> Measured:
+    """What the database has of one page just now."""
+    now = state.clock.now()
+    conn = await asyncpg.connect(urls.ops_read)
+    try:
+        found = await read_series(conn, ["http.page"], now - timedelta(minutes=3), now + timedelta(minutes=2))
+    finally:
+        await conn.close()
+    [one] = [one for one in found if one.label == label]
+    return one
+
+
+async def caller_of(urls: ClusterUrls, text: str) -> Any:
+    conn = await asyncpg.connect(urls.ops_read)
+    try:
+        return await conn.fetchval("SELECT caller FROM ops.statement WHERE fingerprint = $1", fingerprint_of(text))
+    finally:
+        await conn.close()
+
+
 async def test_a_flush_writes_each_minute_once_however_often_it_is_called(state: State, urls: ClusterUrls) -> None:
     made, _ = recorder(state.clock.now().timestamp())
     flusher = Flusher(state, made, "test")
@@ -123,13 +143,11 @@ async def test_a_flush_writes_each_minute_once_however_often_it_is_called(state:
     made.observe("http.page", label, 30.0, bad=True)
     assert await flusher.flush()
     assert await flusher.flush()
-    now = state.clock.now()
+    one = await written(state, urls, label)
+    assert (one.n, one.bad, one.slow, one.total, one.peak) == (4, 1, 1, 760.0, 700.0)
+    assert sum(one.sketch.values()) == 4
     conn = await asyncpg.connect(urls.ops_read)
     try:
-        found = await read_series(conn, ["http.page"], now - timedelta(minutes=3), now + timedelta(minutes=2))
-        [one] = [one for one in found if one.label == label]
-        assert (one.n, one.bad, one.slow, one.total, one.peak) == (4, 1, 1, 760.0, 700.0)
-        assert sum(one.sketch.values()) == 4
         assert await conn.fetchval("SELECT role FROM ops.heartbeat WHERE process = $1", flusher.process) == "test"
     finally:
         await conn.close()
@@ -159,13 +177,7 @@ async def test_what_the_database_does_not_take_is_written_later(state: State, ur
     made.observe("http.page", label, 6.0)
     flusher._url = right
     assert await flusher.flush()
-    now = state.clock.now()
-    conn = await asyncpg.connect(urls.ops_read)
-    try:
-        found = await read_series(conn, ["http.page"], now - timedelta(minutes=3), now + timedelta(minutes=2))
-        assert [one.n for one in found if one.label == label] == [2]
-    finally:
-        await conn.close()
+    assert (await written(state, urls, label)).n == 2
 
 
 async def test_counting_goes_on_while_it_is_written(
@@ -210,13 +222,7 @@ async def test_a_series_first_met_in_a_flush_that_failed_is_counted_by_the_next(
     assert not await flusher.flush()
     monkeypatch.undo()
     assert await flusher.flush()
-    now = state.clock.now()
-    conn = await asyncpg.connect(urls.ops_read)
-    try:
-        found = await read_series(conn, ["http.page"], now - timedelta(minutes=3), now + timedelta(minutes=2))
-        assert [one.n for one in found if one.label == label] == [1]
-    finally:
-        await conn.close()
+    assert (await written(state, urls, label)).n == 1
 
 
 async def test_a_caller_learnt_while_its_statement_is_written_is_written_next(
@@ -234,12 +240,7 @@ async def test_a_caller_learnt_while_its_statement_is_written_is_written_next(
     assert await flusher.flush()
     monkeypatch.undo()
     assert await flusher.flush()
-    conn = await asyncpg.connect(urls.ops_read)
-    try:
-        found = await conn.fetchval("SELECT caller FROM ops.statement WHERE fingerprint = $1", fingerprint_of(text))
-    finally:
-        await conn.close()
-    assert found == "work/queries/labels.py:12 all_labels"
+    assert await caller_of(urls, text) == "work/queries/labels.py:12 all_labels"
 
 
 async def test_where_a_statement_comes_from_is_learnt_when_it_first_is_slow(state: State, urls: ClusterUrls) -> None:
@@ -251,12 +252,7 @@ async def test_where_a_statement_comes_from_is_learnt_when_it_first_is_slow(stat
     known.caller = "work/queries/labels.py:12 all_labels"  # what _ask_caller finds out at the first slow one
     made.fresh[known.fingerprint] = known
     assert await flusher.flush()
-    conn = await asyncpg.connect(urls.ops_read)
-    try:
-        found = await conn.fetchval("SELECT caller FROM ops.statement WHERE fingerprint = $1", fingerprint_of(text))
-    finally:
-        await conn.close()
-    assert found == known.caller
+    assert await caller_of(urls, text) == known.caller
 
 
 async def test_a_fault_of_ours_does_not_end_measuring(state: State, monkeypatch: pytest.MonkeyPatch) -> None:

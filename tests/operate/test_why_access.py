@@ -184,7 +184,7 @@ def test_a_fast_request_is_not_called_slow() -> None:
     assert found["verdict"].startswith("not slow")
 
 
-def test_without_a_database_an_unknown_request_is_told_in_a_line(state: State) -> None:
+async def test_without_a_database_an_unknown_request_is_told_in_a_line(state: State) -> None:
     nowhere = "postgresql://zena_x:a-long-enough-one@127.0.0.1:1/zena"
     ran = zena(
         "why", "slow", "nothing", module="zena", ZENA_DATA_DIR=state.settings.data_dir, ZENA_DATABASE_URL=nowhere,

@@ -1,6 +1,6 @@
 """Every setting of the installation, typed and checked at start. A leaf: it imports nothing of ours."""
 
-from zena.settings.env_file import data_dir, read_file
+from zena.settings.env_file import data_dir, read_file, without_settings
 from zena.settings.keys import Key, KeyRing, add_keys, load_backup_keys, load_keys, new_line, retire_key, rotate_ring
 from zena.settings.live_ring import LiveRing
 from zena.settings.load import load_settings
@@ -25,4 +25,5 @@ __all__ = [
     "read_file",
     "retire_key",
     "rotate_ring",
+    "without_settings",
 ]

@@ -54,6 +54,11 @@ def read_file(environ: Mapping[str, str]) -> FromFile:
     return FromFile(path, {name: value for name, value in values.items() if _ours(name) not in taken}, problems)
 
 
+def without_settings(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment without any setting of ours, under whichever name: for an installation of its own."""
+    return {name: value for name, value in environ.items() if not name.startswith(PREFIX) and name not in SYNONYMS}
+
+
 def data_dir(environ: Mapping[str, str]) -> Path:
     """Return the data directory of an environment and its file, judging nothing else."""
     given = environ.get(_DATA, "").strip() or read_file(environ).values.get(_DATA)

@@ -1,10 +1,11 @@
 """`zena lab`: real faults in an installation made for them, and whether they are found and named."""
 
 import asyncio
-import os
 import shutil
+import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -98,13 +99,17 @@ def run(
     Example: ZENA_ENV=lab zena lab run task-lock fence-off
     """
     from zena.operate.lab.catalogue import FAULTS
+    from zena.operate.lab.place import NotALab
 
     if settings().env != "lab":
         raise CommandError(f"ZENA_ENV is {settings().env}: faults are put into a lab only", Exit.PERMISSION)
     if everything == bool(faults):
         raise CommandError("name faults, or --all", Exit.USAGE)
     chosen = list(FAULTS) if everything else [_fault(name) for name in faults or []]
-    found = asyncio.run(_tried(chosen))
+    try:
+        found = asyncio.run(_tried(chosen))
+    except NotALab as refused:
+        raise CommandError(str(refused), Exit.UNAVAILABLE) from refused
     table([_row(one) for one in found], _COLUMNS)
     if not all(one.well for one in found):
         raise typer.Exit(Exit.FINDING)
@@ -115,9 +120,8 @@ async def _tried(chosen: "Sequence[Fault]") -> "list[Outcome]":
     from zena.operate.lab.trial import tried
 
     outcomes = []
-    with tempfile.TemporaryDirectory(prefix="zena-lab-") as made:
-        os.chmod(made, 0o711)  # noqa: PTH101, S103 - the database's own user must pass through
-        async with house(Path(made)) as (place, people):
+    with _folder() as folder:
+        async with house(folder) as (place, people):
             for fault in chosen:
                 if fault.needs and shutil.which(fault.needs) is None:
                     _tell(f"{fault.id}: NOT TRIED, this machine has no {fault.needs}")
@@ -127,10 +131,18 @@ async def _tried(chosen: "Sequence[Fault]") -> "list[Outcome]":
     return outcomes
 
 
+@contextmanager
+def _folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="zena-lab-") as made:
+        folder = Path(made)
+        folder.chmod(0o711)  # the database's own user must pass through
+        yield folder
+
+
 def _tell(line: str) -> None:
     """Say how far it is, beside the result."""
     if not MODE.json:
-        os.write(2, f"{line}\n".encode())
+        print(line, file=sys.stderr, flush=True)
 
 
 def _fault(name: str) -> "Fault":
@@ -142,5 +154,6 @@ def _fault(name: str) -> "Fault":
 
 
 def _row(one: "Outcome") -> dict[str, Any]:
-    told = {name: value or None for name, value in one.as_json().items() if name != "well"}
-    return told | {"symptom": one.symptom or "sham", "others": ", ".join(one.others) or None, "well": one.well}
+    blank = {name: None for name, value in one.as_json().items() if value == ""}
+    others = ", ".join(one.others) or None
+    return one.as_json() | blank | {"symptom": one.symptom or "sham", "others": others}

@@ -21,10 +21,6 @@ app = typer.Typer(
     add_completion=False,
 )
 T = TypeVar("T")
-_LAST = """
-SELECT symptom, max(opened_at) AS last, count(*) FILTER (WHERE closed_at IS NULL) AS open
-  FROM ops.incident GROUP BY symptom ORDER BY symptom
-"""
 Name = Annotated[str, typer.Argument(metavar="ID", help="D1, A1, A2, ...")]
 PAGE = "docs/runbook.md"
 
@@ -58,7 +54,7 @@ def show(name: Name) -> None:
     symptom = _symptom(name)
     helped = _asked(efficacy)
     causes = {cause: [one.id for one in proposed(symptom.id, cause)] for cause in sorted(symptom.causes)}
-    answers = [one for one in REMEDIES if symptom.id in {which for which, _ in one.answers}]
+    answers = [one for one in REMEDIES if symptom.id in one.symptoms]
     remedies = [
         {"id": one.id, "risk": str(one.risk), "title": one.title, "helped": helped.get(one.id)} for one in answers
     ]
@@ -100,26 +96,22 @@ runbook_remedies.mount(app)
 
 async def _overview(conn: "Raw") -> tuple[list[dict[str, Any]], dict[str, str]]:
     from zena.cli.shell import connected
+    from zena.operate.incidents.listing import last_opened
     from zena.operate.remedies.catalogue import REMEDIES
     from zena.operate.remedies.runs import efficacy
     from zena.operate.symptoms.catalogue import SYMPTOMS
     from zena.operate.watch.now import detectors
 
-    opened = {row["symptom"]: row for row in await conn.fetch(_LAST)}
+    last = await last_opened(conn)
     rows = []
     for one in await detectors(conn, SYMPTOMS, SystemClock().now(), connected().pace):
-        last = opened.get(one.symptom.id)
         state = f"{one.open} open" if one.open else "calm"
         if not one.open and one.trouble:
             state = "not watched"
-        remedies = [
-            f"{remedy.id} ({remedy.risk})"
-            for remedy in REMEDIES
-            if one.symptom.id in {which for which, _ in remedy.answers}
-        ]
+        remedies = [f"{remedy.id} ({remedy.risk})" for remedy in REMEDIES if one.symptom.id in remedy.symptoms]
         rows.append({
             "id": one.symptom.id, "title": one.symptom.title, "state": state,
-            "last_opened": last["last"] if last else None, "remedies": ", ".join(remedies) or None,
+            "last_opened": last.get(one.symptom.id), "remedies": ", ".join(remedies) or None,
         })  # fmt: skip
     return rows, await efficacy(conn)
 

@@ -18,6 +18,7 @@ _LIST: Final = _READ.format(which="i.closed_at IS NULL OR $1 AND i.opened_at >= 
 )
 _ONE: Final = _READ.format(which="i.id = $1")
 _MOST: Final = 100
+_LAST: Final = "SELECT symptom, max(opened_at) AS at FROM ops.incident GROUP BY symptom ORDER BY symptom"
 _CHILDREN: Final = "SELECT id FROM ops.incident WHERE parent_id = $1 ORDER BY id"
 
 
@@ -38,6 +39,11 @@ async def one(conn: Raw, incident: int) -> dict[str, Any] | None:
     children = [child["id"] for child in await conn.fetch(_CHILDREN, incident)]
     intact = not any(entry["broken"] for entry in told)
     return dict(row) | {"children": children, "timeline": told, "intact": intact}
+
+
+async def last_opened(conn: Raw) -> dict[str, datetime]:
+    """Return when an incident of each symptom was opened last; nothing of one that never was."""
+    return {row["symptom"]: row["at"] for row in await conn.fetch(_LAST)}
 
 
 async def whole(conn: Raw, *, since: datetime) -> list[dict[str, Any]]:

@@ -1,8 +1,9 @@
 """What a fault fills in."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
+from typing import Any
 
 from zena.operate.lab.place import Place
 
@@ -13,12 +14,6 @@ EVERYDAY: tuple[Asked, ...] = (
     ("GET", "/api/v1/app/projects"),
     ("GET", "/api/v1/app/tasks?limit=20"),
 )
-
-
-@asynccontextmanager
-async def unbroken(place: Place) -> AsyncIterator[None]:  # noqa: ARG001 - every fault is given its place
-    """Do nothing to it."""
-    yield
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,5 +33,5 @@ class Fault:
     traffic: tuple[Asked, ...] = EVERYDAY
     also: frozenset[str] = frozenset()
     needs: str = ""
-    broken: Callable[[Place], AbstractAsyncContextManager[None]] = unbroken
+    broken: Callable[[Place], AbstractAsyncContextManager[Any]] = nullcontext
     heal: Callable[[Place], Awaitable[None]] | None = None

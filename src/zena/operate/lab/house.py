@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Final
 
 from zena.kit.embedded import urls_of_running
+from zena.kit.embedded.initdb import as_account
 from zena.operate.lab.place import NotALab, Place, check_name
 from zena.operate.lab.traffic import People
+from zena.settings import without_settings
 
 #: Windows of half an hour are a minute and a half.
 PACE: Final = 0.05
@@ -26,7 +28,7 @@ async def house(folder: Path) -> AsyncIterator[tuple[Place, People]]:
     """Run an installation in a folder until the block ends. Raises NotALab where it does not start."""
     async with _redis(folder) as redis:
         settings = {
-            **{name: value for name, value in os.environ.items() if not name.startswith("ZENA_")},
+            **without_settings(os.environ),
             **_NO_LIMITS,
             "ZENA_ENV": "lab", "ZENA_PACE": str(PACE), "ZENA_DATA_DIR": str(folder), "ZENA_PORT": "0",
             "ZENA_LOG_OUTPUT": "files", **({"ZENA_REDIS_URL": redis} if redis else {}),
@@ -47,9 +49,11 @@ async def _begun(process: asyncio.subprocess.Process) -> tuple[str, str]:
     stream = process.stdout
     if stream is None:
         raise NotALab("the lab says nothing")
-    async with asyncio.timeout(_START):
-        said = [(await stream.readline()).decode().split() for _ in range(2)]
-    if not all(said):
+    said: list[list[str]] = []
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_START):
+            said = [(await stream.readline()).decode().split() for _ in range(2)]
+    if not said or not all(said):
         raise NotALab("the lab did not start: `zena serve` in an empty folder says why")
     return said[0][-1], said[1][-1]
 
@@ -72,8 +76,9 @@ async def _redis(folder: Path) -> AsyncIterator[str | None]:
 
 @asynccontextmanager
 async def _running(command: list[str], settings: dict[str, str]) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Run a program until the block ends, or this process does: a lab that is killed leaves nobody behind."""
     process = await asyncio.create_subprocess_exec(
-        *command, env=settings, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
+        *as_account(None, command), env=settings, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
     )
     try:
         yield process

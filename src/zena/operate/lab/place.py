@@ -31,9 +31,9 @@ class NotALab(Exception):  # noqa: N818 - says what is
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A running installation with an embedded database. `redis` is the URL of its shared cache, where it has one.
+    """A running installation with an embedded database.
 
-    `variables` are those of its commands.
+    `redis` is the URL of a server that is this lab's alone, None without one; `variables` are those of its commands.
     """
 
     data_dir: Path
@@ -94,8 +94,7 @@ def place_of(settings: Settings) -> Place:
     if urls is None:
         raise NotALab(f"nothing runs in {settings.data_dir}: `ZENA_ENV=lab zena serve --demo` starts it")
     check_name(urls)
-    redis = settings.redis_url.get_secret_value() if settings.redis_url else None
-    return Place(settings.data_dir, urls, settings.pace, redis)
+    return Place(settings.data_dir, urls, settings.pace)  # whoever else uses its Redis is not to feel a fault
 
 
 def check_name(urls: ClusterUrls) -> None:

@@ -28,6 +28,12 @@ class People:
     url: str
     asked: dict[int, int] = field(default_factory=dict)
     _cookie: str = ""
+    _http: SafeHttp = field(init=False)
+
+    def __post_init__(self) -> None:
+        port = urlsplit(self.url).port or 80
+        loopback = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
+        self._http = SafeHttp(HttpPolicy(ports=frozenset({port}), allowed_networks=loopback, seconds=_PATIENCE))
 
     async def enter(self, link: str) -> None:
         """Sign in by a link that works once."""
@@ -59,14 +65,11 @@ class People:
             yield
 
     async def _send(self, method: str, url: str, content: bytes) -> Reply:
-        port = urlsplit(url).port or 80
-        loopback = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
-        policy = HttpPolicy(ports=frozenset({port}), allowed_networks=loopback, seconds=_PATIENCE)
         headers = {"cookie": self._cookie} if self._cookie else {}
         if method != "POST":
-            return await SafeHttp(policy).send(method, url, headers=headers)
+            return await self._http.send(method, url, headers=headers)
         headers |= {"origin": self.url} | ({"content-type": "application/json"} if content else {})
-        return await SafeHttp(policy).send(method, url, headers=headers, content=content)
+        return await self._http.send(method, url, headers=headers, content=content)
 
 
 def _wrong() -> bytes:

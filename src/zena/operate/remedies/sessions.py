@@ -12,7 +12,9 @@ from zena.operate.symptoms.contract import Look
 
 #: So long a session that was cancelled has to let go, seconds; then it is ended.
 _GRACE: Final = 30
-_POLL, _FREE = 0.1, 8
+_POLL: Final = 0.1
+#: So many looks in a row without it, and it has let go for good.
+_FREE: Final = 8
 #: A lock that is held again and again is not held at every moment.
 _LOOKS, _PAUSE = 8, 0.2
 #: A transaction that does nothing for so long is a leak, minutes, as the detector says.

@@ -1,66 +1,39 @@
-"""The shared cache: full, or it wants a password. Only in a lab that has one."""
+"""The shared cache: full, or it wants a password. Only with a server of the lab's own: others may use any other."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
-from typing import Any, Final
+import secrets
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Final
 
 from zena.operate.lab.contract import Fault
 from zena.operate.lab.place import NotALab, Place
 
-_PASSWORD: Final = "lab"  # noqa: S105 - asked for during a fault by a server that holds nothing
+_REDIS: Final = "redis-server"
 
 
-@asynccontextmanager
-async def _server(place: Place, password: str | None = None) -> AsyncIterator[Any]:
-    """Lend one connection, with a password where a fault has set one."""
-    from redis.asyncio import Redis  # noqa: PLC0415 - Redis is an extra
+def _set(option: str, there: Callable[[], str], back: str) -> Callable[[Place], AbstractAsyncContextManager[None]]:
+    """Change an option of the server; over one connection, which stays when others have to sign in."""
 
-    if place.redis is None:
-        raise NotALab("ZENA_REDIS_URL is not set: there is no shared cache to break")
-    redis = Redis.from_url(place.redis, password=password)
-    try:
-        yield redis
-    finally:
-        await redis.aclose()
+    @asynccontextmanager
+    async def broken(place: Place) -> AsyncIterator[None]:
+        from redis.asyncio import Redis  # noqa: PLC0415 - Redis is an extra
 
+        if place.redis is None:
+            raise NotALab("this lab has no Redis of its own: `zena lab run` starts one")
+        async with Redis.from_url(place.redis).client() as redis:
+            await redis.config_set(option, there())
+            await redis.client_kill_filter(_type="normal", skipme=True)
+            try:
+                yield
+            finally:
+                await redis.config_set(option, back)
 
-async def _as_before(place: Place) -> None:
-    from redis.exceptions import AuthenticationError  # noqa: PLC0415 - Redis is an extra
-
-    if place.redis is None:
-        return
-    for password in (None, _PASSWORD):
-        with suppress(AuthenticationError):  # it wants one, or wants none
-            async with _server(place, password) as redis:
-                await redis.config_set("requirepass", "")
-                await redis.config_set("maxmemory", "0")
-
-
-@asynccontextmanager
-async def _full(place: Place) -> AsyncIterator[None]:
-    async with _server(place) as redis:
-        await redis.config_set("maxmemory", "1")
-    try:
-        yield
-    finally:
-        await _as_before(place)
-
-
-@asynccontextmanager
-async def _refused(place: Place) -> AsyncIterator[None]:
-    """It wants a password from now on, also of those who are connected."""
-    async with _server(place) as redis:
-        await redis.config_set("requirepass", _PASSWORD)
-        await redis.client_kill_filter(_type="normal", skipme=True)
-    try:
-        yield
-    finally:
-        await _as_before(place)
+    return broken
 
 
 FAULTS: Final = (
-    Fault("cache-full", "the shared cache is full and evicts nothing", "C2", "full", needs="redis-server",
-          heal=_as_before, broken=_full),
-    Fault("cache-refuses", "the shared cache wants a password", "C2", "refused", needs="redis-server",
-          heal=_as_before, broken=_refused),
+    Fault("cache-full", "the shared cache is full and evicts nothing", "C2", "full", needs=_REDIS,
+          broken=_set("maxmemory", lambda: "1", "0")),
+    Fault("cache-refuses", "the shared cache wants a password", "C2", "refused", needs=_REDIS,
+          broken=_set("requirepass", secrets.token_urlsafe, "")),
 )  # fmt: skip
