@@ -19,6 +19,9 @@ FIND, REST = 60.0, 120.0
 #: So long a sham is looked at, and people work before a fault, seconds.
 SHAM, WARM = 15.0, 4.0
 _POLL: Final = 0.25
+#: A plan that is refused, or has moved before it is applied, says "plan again": whoever is told so does. Seconds.
+_TRIES, _PAUSE = 5, 2.0
+_AGAIN: Final = frozenset({"not planned", "not applied"})
 _OPENED: Final = """
 SELECT id, symptom, scope, cause, parent_id, opened_at, closed_at FROM ops.incident WHERE opened_at >= $1 ORDER BY id
 """
@@ -105,12 +108,21 @@ async def _mended(place: Place, incident: Mapping[str, Any]) -> tuple[str, str]:
     remedy = next(iter(ways), "")
     if not remedy:
         return "", ""
-    mine = ("--incident", str(incident["id"]))
-    _, plan = await place.command("runbook", "plan", remedy, *mine)
+    verdict = "not planned"
+    for _ in range(_TRIES):
+        verdict = await _applied(place, remedy, ("--incident", str(incident["id"])))
+        if verdict not in _AGAIN:
+            break
+        await asyncio.sleep(_PAUSE)
+    return remedy, verdict
+
+
+async def _applied(place: Place, remedy: str, incident: tuple[str, str]) -> str:
+    _, plan = await place.command("runbook", "plan", remedy, *incident)
     if "hash" not in plan:
-        return remedy, "not planned" if plan.get("needed", True) else "not needed"
-    _, done = await place.command("runbook", "apply", remedy, "--plan", plan["hash"], *mine, "--even-so")
-    return remedy, str(done.get("verdict", "not applied"))
+        return "not planned" if plan.get("needed", True) else "not needed"
+    _, done = await place.command("runbook", "apply", remedy, "--plan", plan["hash"], *incident, "--even-so")
+    return str(done.get("verdict", "not applied"))
 
 
 async def _rested(place: Place) -> bool:
