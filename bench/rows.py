@@ -44,7 +44,7 @@ class Goal(msgspec.Struct, frozen=True, kw_only=True):
     def __str__(self) -> str:
         told = [
             ("ratio >= {:.2g}", self.least_ratio),
-            ("ratio <= {:.2g}", self.most_ratio),
+            ("ratio <= {:.3g}", self.most_ratio),
             (">= {:g}", self.least_value),
             ("<= {:g}", self.most_value),
             ("p95 <= {:g} ms", self.most_p95),
