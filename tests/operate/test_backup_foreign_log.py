@@ -20,7 +20,8 @@ from tests.faults.installation import free_port
 from tests.kit.pg import ask
 from tests.operate.servers import PASSWORDS, Server, foreign
 from zena.kit.embedded.account import server_account
-from zena.kit.embedded.wheel import installed
+from zena.kit.embedded.place import SHELTER
+from zena.kit.embedded.wheel import installed, reachable
 
 pytestmark = pytest.mark.proof
 
@@ -91,7 +92,8 @@ class Aside:
                 account.give(path)
         log = there / "start.log"
         how = f"-p {port} -k {there} -c listen_addresses=127.0.0.1 -c max_connections=80"
-        command = [installed(self.server.major).tool("pg_ctl"), "-D", str(there), "-w", "-l", str(log)]
+        binaries = reachable(installed(self.server.major), account, SHELTER)  # wherever the checkout lies
+        command = [binaries.tool("pg_ctl"), "-D", str(there), "-w", "-l", str(log)]
         ids = {} if account is None else {"user": account.uid, "group": account.gid, "extra_groups": []}
         done = subprocess.run([*command, "-o", how, "start"], check=False, cwd="/", timeout=90, **ids)  # type: ignore[call-overload]  # two users of one call
         assert done.returncode == 0, log.read_text(errors="replace")[-3000:]
