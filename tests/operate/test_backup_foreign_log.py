@@ -93,10 +93,13 @@ class Aside:
         log = there / "start.log"
         how = f"-p {port} -k {there} -c listen_addresses=127.0.0.1 -c max_connections=80"
         binaries = reachable(installed(self.server.major), account, SHELTER)  # wherever the checkout lies
-        command = [binaries.tool("pg_ctl"), "-D", str(there), "-w", "-l", str(log)]
+        command = [binaries.tool("postgres"), "-D", str(there), *how.split()]
         ids = {} if account is None else {"user": account.uid, "group": account.gid, "extra_groups": []}
-        done = subprocess.run([*command, "-o", how, "start"], check=False, cwd="/", timeout=90, **ids)  # type: ignore[call-overload]  # two users of one call
-        assert done.returncode == 0, log.read_text(errors="replace")[-3000:]
+        with log.open("wb") as lines:
+            server = subprocess.Popen(command, cwd="/", stdout=lines, stderr=lines, start_new_session=True, **ids)  # type: ignore[call-overload]  # two users of one call
+        note = there / "postmaster.pid"
+        until(lambda: server.poll() is not None or (note.exists() and "ready" in note.read_text()), 90)
+        assert server.poll() is None, log.read_text(errors="replace")[-3000:]
 
     def stop_restored(self) -> None:
         note = self.folder / "restored" / "postmaster.pid"
