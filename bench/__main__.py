@@ -6,8 +6,10 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +18,15 @@ import msgspec
 
 from bench import report
 from bench.data import Firm, make_firm, settle
-from bench.load import Job, Shot
+from bench.load import Job, Measured, Shot
 from bench.processes import HOST, application, fire, floor, migrate, trivial
 from bench.rows import Row
 from bench.suite import Sizes, Suite
 from zena.kit.embedded import ClusterUrls, EmbeddedPostgres
 
 _FULL = (Sizes(), 5, 4.0)
+#: Pairs of processes, one that measures itself and one that does not.
+PROCESS_PAIRS = 8
 _QUICK = (Sizes(listed=10_000, small=500, middle=1_000, large=20_000), 3, 1.5)
 
 
@@ -33,10 +37,11 @@ def main() -> None:
         firms = _firms(folder, urls, sizes)
         ceiling = _ceiling()
         home = folder / "zena"
-        with application(urls, home) as app, application(urls, home, measuring=False) as blind, floor(urls) as bare:
-            suite = Suite(app=app, blind=blind, floor=bare, firms=firms, sizes=sizes, seconds=seconds)
+        with application(urls, home) as app, floor(urls) as bare:
+            suite = Suite(app=app, floor=bare, firms=firms, sizes=sizes, seconds=seconds)
             _check_same(suite)
             rows = _measured(suite, rounds, chosen.only)
+        rows += _own_cost(suite, partial(application, urls, home), rounds, chosen.only)
     path = report.write(rows, {"sizes": sizes, "client_ceiling": ceiling})
     report.say(f"\nwritten to {path}")
 
@@ -109,7 +114,7 @@ def _rows(port: int, shot: Shot) -> Any:
     return answer.get("data", answer)
 
 
-def _measured(suite: Suite, rounds: int, only: str) -> Sequence[Row]:
+def _measured(suite: Suite, rounds: int, only: str) -> list[Row]:
     report.say(f"{os.cpu_count()} processors, load {os.getloadavg()[0]:.1f} before we begin; trust the ratios\n")
     report.say(report.heading())
     rows = []
@@ -117,6 +122,26 @@ def _measured(suite: Suite, rounds: int, only: str) -> Sequence[Row]:
         if only in measure.name:
             rows.append(measure.run(rounds))
             report.say(report.line(rows[-1]))
+    return rows
+
+
+def _own_cost(suite: Suite, started: Callable[..., AbstractContextManager[int]], rounds: int, only: str) -> list[Row]:
+    """Return the rows of what measuring costs.
+
+    Two processes of the very same program differ by some per cent for as long as they live, by where their memory
+    came to lie: so it is measured with several pairs of processes, and each kind is started first in turn.
+    """
+    found: dict[str, list[tuple[Measured, Measured]]] = defaultdict(list)
+    measures = [one for one in suite.measuring(suite.app) if only in one.name]
+    for turn in range(PROCESS_PAIRS if measures else 0):
+        kinds = (True, False) if turn % 2 else (False, True)
+        with started(measuring=kinds[0]) as first, started(measuring=kinds[1]) as second:
+            ports = dict(zip(kinds, (first, second), strict=True))
+            for one in msgspec.structs.replace(suite, app=ports[True]).measuring(ports[False]):
+                found[one.name] += one.pairs(rounds) if only in one.name else []
+    rows = [one.row(found[one.name]) for one in measures]
+    for row in rows:
+        report.say(report.line(row))
     return rows
 
 

@@ -71,7 +71,14 @@ class Measure(msgspec.Struct, frozen=True, kw_only=True):
 
     def run(self, rounds: int) -> Row:
         """Run both sides in turns, which of them goes first changing each round, and compare the medians."""
-        pairs = [self._round(number) for number in range(rounds)]
+        return self.row(self.pairs(rounds))
+
+    def pairs(self, rounds: int) -> list[tuple[Measured, Measured]]:
+        """Return what both sides measured in each round."""
+        return [self._round(number) for number in range(rounds)]
+
+    def row(self, pairs: list[tuple[Measured, Measured]]) -> Row:
+        """Return the row that such pairs make."""
         value, base = self._median([pair[0] for pair in pairs]), self._median([pair[1] for pair in pairs])
         ratio = median(self._of(side) / max(self._of(against), 1e-9) for side, against in pairs)
         p95 = median(side.p95 for side, _ in pairs)

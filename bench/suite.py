@@ -34,17 +34,16 @@ class Sizes(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Suite(msgspec.Struct, kw_only=True):
-    """What the rows need: ports, firms by name, seconds per round. `blind` is an application that measures nothing."""
+    """What the rows need: ports, firms by name, seconds per round."""
 
     app: int
-    blind: int
     floor: int
     firms: dict[str, Firm]
     sizes: Sizes
     seconds: float
 
     def measures(self) -> list[Measure]:
-        return [*self._reads(), *self._measuring(), self._creates(), *self._dashboards()]
+        return [*self._reads(), self._creates(), *self._dashboards()]
 
     def sample(self) -> tuple[list[Shot], list[Shot]]:
         """Return the first request of each read, ours and the floor's: their answers must be the same."""
@@ -80,14 +79,15 @@ class Suite(msgspec.Struct, kw_only=True):
             for name, ours, bare in self._pairs()
         ]
 
-    def _measuring(self) -> list[Measure]:
+    def measuring(self, blind: int) -> list[Measure]:
+        """Return the rows of what measuring costs; at port `blind` an application measures nothing."""
         return [
             Measure(
                 name=f"measuring itself: {name}",
                 figure="p95",
                 side=partial(self._fire, self.app, ours),
                 base_name="without",
-                base=partial(self._fire, self.blind, ours),
+                base=partial(self._fire, blind, ours),
                 goal=Goal(most_ratio=MEASURING),
             )
             for name, ours, _ in self._pairs()

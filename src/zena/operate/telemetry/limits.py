@@ -1,5 +1,6 @@
 """Where "slow" begins: the runbook's thresholds, exact counters of which decide every alarm. Milliseconds."""
 
+from functools import lru_cache
 from typing import Final
 
 DASHBOARD: Final = 500.0
@@ -11,11 +12,13 @@ DELIVERY: Final = 2_000.0
 #: What is slow by its nature: argon2, files as large as the limit allows.
 HEAVY: Final = 2_000.0
 
+_SLOW: Final = {"dashboard": DASHBOARD, "api": API, "heavy": HEAVY}
 _DASHBOARD = ("/dashboard", "/api/v1/app/dashboard")
 _HEAVY = ("/sign-in", "/set-up", "/reset", "/invitation", "/api/v1/auth", "/api/v1/app/imports", "/imports")
 _OWN = ("/api/v1/health", "/api/v1/metrics", "/api/v1/ws/health", "/api/v1/observability", "/static", "/ops")
 
 
+@lru_cache(1024)
 def family_of(route: str) -> str:
     """Return dashboard, api, page, heavy or own: what a route template is measured as.
 
@@ -32,4 +35,4 @@ def family_of(route: str) -> str:
 
 def slow_after(family: str) -> float:
     """Return after how many milliseconds a request of this family counts as slow."""
-    return {"dashboard": DASHBOARD, "api": API, "heavy": HEAVY}.get(family, PAGE)
+    return _SLOW.get(family, PAGE)

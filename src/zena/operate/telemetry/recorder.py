@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
+from zena.kit.logs import log_statement
 from zena.kit.tally import REPEATED, Tally, caller
 from zena.kit.visit import current_visit
 from zena.operate.telemetry import limits
@@ -46,7 +47,7 @@ class Cell:
     peak: float = 0.0
     bins: dict[int, int] = field(default_factory=dict)
 
-    def add(self, ms: float, *, bad: bool = False, slow: bool = False) -> None:
+    def add(self, ms: float, bad: bool = False, slow: bool = False) -> None:  # noqa: FBT001, FBT002 - by name costs more
         self.n += 1
         self.total += ms
         if bad:
@@ -99,10 +100,11 @@ class Recorder:
             return
         if visit.tenant is not None and family != "own":
             self.observe("tenant", visit.tenant, ms, bad=bad, slow=slow)
-        repeated = any(sent.times >= REPEATED for sent in visit.tally.statements.values())
+        tally = visit.tally
+        repeated = tally.queries >= REPEATED and any(sent.times >= REPEATED for sent in tally.statements.values())
         why = self.requests.why(status, slow=slow, repeated=repeated)
         if why is not None:
-            costs = self._costs(visit.tally)
+            costs = self._costs(tally)
             at = datetime.fromtimestamp(self._now(), UTC)
             self.requests.keep(Kept.of(visit, at=at, name=name, status=status, ms=ms, why=why, statements=costs))
 
@@ -117,6 +119,7 @@ class Recorder:
         if ms > limits.QUERY:
             cell.add(ms, slow=True)
             self._ask_caller(self._known(statement))
+            log_statement(statement, seconds)
         else:
             cell.add(ms)
 
@@ -143,9 +146,10 @@ class Recorder:
     def observe(self, metric: str, label: str, ms: float, *, bad: bool = False, slow: bool = False) -> None:
         if self._now() >= self._end:
             self._begin()
-        series = Series(metric, label)
-        cell = self._cells.get(series) or self._cell(series)
-        cell.add(ms, bad=bad, slow=slow)
+        cell = self._cells.get((metric, label))  # type: ignore[call-overload]  # equal to a Series, and sooner made
+        if cell is None:
+            cell = self._cell(Series(metric, label))
+        cell.add(ms, bad, slow)
 
     def minutes(self) -> Iterator[tuple[int, dict[Series, Cell]]]:
         """Yield what was counted, by number of the minute since the epoch; it stays until `forget`."""

@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager, suppress
 from time import perf_counter
 from typing import TYPE_CHECKING, Final
 
-from zena.kit.logs import log_statement
 from zena.operate.telemetry.flush import Flusher
 from zena.operate.telemetry.recorder import Recorder
 from zena.operate.telemetry.requests import Requests
@@ -43,7 +42,7 @@ def listen(state: "State", recorder: Recorder) -> None:
     """Let the recorder hear what the process's telemetry says."""
     telemetry = state.telemetry
     telemetry.on_request.append(recorder.request)
-    telemetry.on_query += [recorder.query, log_statement]
+    telemetry.on_query.append(recorder.query)
     telemetry.on_job.append(recorder.job)
     telemetry.on_cache.append(recorder.cache)
     telemetry.on_wait.append(recorder.wait)
