@@ -16,15 +16,16 @@ from zena.accounts.permissions import Role
 from zena.accounts.queries.audit import verify_chain
 from zena.kit.db import Raw, raw
 from zena.kit.embedded import ClusterUrls
+from zena.kit.ids import new_id
 from zena.kit.logs import log_state
 from zena.kit.state import State
-from zena.kit.tally import REPEATED
+from zena.kit.tally import REPEATED, Tally
 from zena.kit.uow import tenant_work
 from zena.operate.metrics.read import Measured, read_series
 from zena.operate.metrics.report import report
 from zena.operate.telemetry import flush
 from zena.operate.telemetry.flush import Flusher
-from zena.operate.telemetry.recorder import LABELS, MINUTES, SIGN_IN, Recorder, Series, fingerprint_of, normal
+from zena.operate.telemetry.recorder import BATCH, LABELS, MINUTES, SIGN_IN, Recorder, Series, fingerprint_of, normal
 from zena.operate.telemetry.requests import Requests
 from zena.operate.telemetry.ring import MOST, Ring, read_rings
 from zena.operate.telemetry.running import listen
@@ -336,6 +337,7 @@ def test_the_ring_keeps_the_last_and_a_torn_line_harms_nothing(tmp_path: Path) -
     ring.open()
     with visiting():
         made.request("/dashboard", "GET", 500, 0.1)
+    made.settle()
     [record] = made.requests.take()
     for _ in range(2 * MOST + 1):
         ring.write([record])
@@ -346,3 +348,44 @@ def test_the_ring_keeps_the_last_and_a_torn_line_harms_nothing(tmp_path: Path) -
     assert len(found) == MOST
     assert {one["process"] for one in found} == {"web-1"}
     assert ring.path.stat().st_mode & 0o777 == 0o640
+
+
+def test_what_is_noted_within_a_minute_counts_in_it_however_late_it_is_counted() -> None:
+    made, clock = recorder()
+    text = "SELECT 1 /* noted, not yet counted */"
+    with visiting("somebody") as visit:
+        visit.tenant = str(new_id())
+        made.request("/api/v1/app/tasks", "GET", 200, 0.01)
+        made.query(text, 0.002)
+        made.cache("dashboard", "cold")
+        clock[0] += 60
+        made.request("/api/v1/app/tasks", "GET", 200, 0.01)
+    minutes = {minute: {series: cell.n for series, cell in cells.items()} for minute, cells in made.minutes()}
+    route, firm = Series("http.api", "GET /api/v1/app/tasks"), Series("tenant", visit.tenant)
+    assert minutes == {
+        10: {route: 1, firm: 1, Series("query", fingerprint_of(text)): 1, Series("cache", "dashboard"): 1,
+             Series("cache.miss", "dashboard:cold"): 1},
+        11: {route: 1, firm: 1},
+    }  # fmt: skip
+
+
+def test_many_requests_are_counted_between_two_ticks() -> None:
+    made, _ = recorder()
+    for _ in range(BATCH + 1):
+        made.request("/imprint", "GET", 200, 0.01)
+    assert len(made._requests) == 1
+    [(_, cells)] = list(made.minutes())
+    assert sum(cell.n for cell in cells.values()) == BATCH + 1
+
+
+def test_a_tally_tells_the_same_of_few_statements_as_of_many() -> None:
+    few, many = Tally(), Tally()
+    for _ in range(3):
+        few.query("SELECT 1", 0.001)
+    for number in range(REPEATED * 20):
+        many.query("SELECT 1" if number % 2 else f"SELECT {number % 50}", 0.001)
+    many.query("SELECT 2", 0.2)
+    assert (few.queries, round(few.database, 6), few.statements["SELECT 1"].times) == (3, 0.003, 3)
+    assert (many.queries, round(many.database, 6)) == (REPEATED * 20 + 1, 0.4)
+    assert sum(sent.times for sent in many.statements.values()) == many.queries
+    assert many.statements["SELECT 1"].times == REPEATED * 10

@@ -29,22 +29,52 @@ class Sent:
 
 @dataclass(slots=True)
 class Tally:
-    """Made with each visit; the telemetry hooks add to it. Seconds throughout."""
+    """Made with each visit; the telemetry hooks add to it. Seconds throughout.
 
-    queries: int = 0
-    database: float = 0.0
+    Most requests send a handful of quick statements and are never looked at again: of these a list is kept, no more.
+    """
+
     waited: float = 0.0
-    statements: dict[str, Sent] = field(default_factory=dict)
     lookups: list[tuple[str, str | None]] = field(default_factory=list)
+    _first: list[tuple[str, float]] = field(default_factory=list)
+    _queries: int = 0
+    _database: float = 0.0
+    _statements: dict[str, Sent] = field(default_factory=dict)
+
+    @property
+    def queries(self) -> int:
+        return self._queries + len(self._first)
+
+    @property
+    def database(self) -> float:
+        return self._database + sum(seconds for _, seconds in self._first)
+
+    @property
+    def statements(self) -> dict[str, Sent]:
+        """The statements by their text; those past the hundredth different one are counted only."""
+        self._sort_out()
+        return self._statements
 
     def query(self, statement: str, seconds: float) -> None:
-        self.queries += 1
-        self.database += seconds
-        sent = self.statements.get(statement)
+        if seconds <= SLOW and not self._queries and len(self._first) < REPEATED - 1:
+            self._first.append((statement, seconds))
+            return
+        self._sort_out()
+        self._add(statement, seconds)
+
+    def _sort_out(self) -> None:
+        first, self._first = self._first, []
+        for statement, seconds in first:
+            self._add(statement, seconds)
+
+    def _add(self, statement: str, seconds: float) -> None:
+        self._queries += 1
+        self._database += seconds
+        sent = self._statements.get(statement)
         if sent is None:
-            if len(self.statements) >= _STATEMENTS:
+            if len(self._statements) >= _STATEMENTS:
                 return
-            sent = self.statements[statement] = Sent()
+            sent = self._statements[statement] = Sent()
         sent.times += 1
         sent.seconds += seconds
         if sent.caller is None and (sent.times == REPEATED or seconds > SLOW):

@@ -92,6 +92,7 @@ class Flusher:
 
     async def flush(self) -> bool:
         """Write what there is; False if the database did not take it: it is kept and tried again."""
+        self.recorder.settle()
         kept = self.recorder.requests.take()
         with suppress(OSError):
             await asyncio.to_thread(self._ring.write, kept)

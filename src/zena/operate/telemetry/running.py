@@ -6,12 +6,15 @@ from contextlib import asynccontextmanager, suppress
 from time import perf_counter
 from typing import TYPE_CHECKING, Final
 
+from zena.kit.logs import get_logger
 from zena.operate.telemetry.flush import Flusher
 from zena.operate.telemetry.recorder import Recorder
 from zena.operate.telemetry.requests import Requests
 
 if TYPE_CHECKING:
     from zena.kit.state import State
+
+log = get_logger(__name__)
 
 _TICK: Final = 0.25
 
@@ -56,3 +59,7 @@ async def _watch_loop(recorder: Recorder, role: str) -> None:
         began = perf_counter()
         await asyncio.sleep(_TICK)
         recorder.observe("loop.lag", role, max(0.0, (perf_counter() - began - _TICK) * 1000))
+        try:
+            recorder.settle()
+        except Exception:  # whatever cannot be counted must not end the watch
+            log.exception("measurements not counted")
