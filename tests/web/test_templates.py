@@ -1,5 +1,6 @@
 """The parts as they are drawn: escaped, named for readers, with what was typed when a form comes back."""
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -115,6 +116,27 @@ def test_people_have_steady_hues_and_initials() -> None:
     assert hue("an") == hue("an")
     assert 0 <= hue("x") < 12
     assert [initials(name) for name in ("Nguyễn Văn An", "Madonna", " x ")] == ["NA", "MA", "X"]
+
+
+def test_what_is_drawn_once_is_drawn_in_each_language(stage: Stage) -> None:
+    drawn = '{{ once("layout/words.html") }}'
+    for _ in range(2):
+        for locale, word in (("en", "Undo"), ("vi", "Hoàn tác")):
+            assert json.loads(draw(stage, drawn, stage.view("/here", locale=locale)))["undo"] == word
+
+
+ONCE = sorted(
+    {name for path in TEMPLATES for name in re.findall(r'once\("([^"]+)"\)', path.read_text(encoding="utf-8"))}
+)
+
+
+@pytest.mark.parametrize("name", ONCE)
+def test_what_is_drawn_once_shows_nothing_of_the_page(name: str, stage: Stage) -> None:
+    source = (SOURCE / "web/templates" / name).read_text(encoding="utf-8")
+    found = stage.renderer.env.parse(source)
+    made = {node.name for node in found.find_all(nodes.Name) if node.ctx in {"store", "param"}}
+    made |= {macro.name for macro in found.find_all(nodes.Macro)}
+    assert {node.name for node in found.find_all(nodes.Name)} - made <= {"_"}
 
 
 def test_one_name_in_two_folders_is_refused(tmp_path: Path, stage: Stage) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 from zena.kit import formats
 from zena.kit.assets import Assets
@@ -34,8 +35,9 @@ class Renderer:
             finalize=_shown,
         )
         self.env.install_gettext_callables(_gettext, _ngettext, newstyle=True)  # type: ignore[attr-defined]  # by the extension
-        self.env.globals.update(asset=assets.url, has_asset=assets.has, view=view)
+        self.env.globals.update(asset=assets.url, has_asset=assets.has, view=view, once=self._once)
         self.env.filters.update(_FILTERS)
+        self._drawn: dict[tuple[str, str], Markup] = {}  # by template and language: as many as there are of both
 
     def render(self, template: str, on: View, **context: Any) -> str:
         """Return a template's text, drawn for one view."""
@@ -44,6 +46,13 @@ class Renderer:
             return self.env.get_template(template).render(context)
         finally:
             unbind(token)
+
+    def _once(self, template: str) -> Markup:
+        """Return a part that is the same for everybody who reads a language: drawn once, and kept."""
+        key = (template, view.locale)
+        if key not in self._drawn:
+            self._drawn[key] = Markup(self.env.get_template(template).render())  # noqa: S704 - drawn by the same rules
+        return self._drawn[key]
 
 
 def hue(of: object) -> int:
