@@ -9,6 +9,7 @@ from tests.test_docs import LEAVES, rows, same, ticked
 from zena.operate.remedies.catalogue import REMEDIES, proposed
 from zena.operate.symptoms.catalogue import SYMPTOMS
 from zena.operate.symptoms.contract import Symptom
+from zena.settings.types import SYMPTOMS as NAMES
 
 PAGE = "docs/runbook.md"
 TABLE = "| cause |"
@@ -35,6 +36,10 @@ def test_every_cause_has_its_line(symptom: Symptom) -> None:
         return
     lines = [line.strip("|").split("|") for line in section.splitlines() if line.startswith("| `")]
     same([ticked(cells[0])[0] for cells in lines], symptom.causes)
+
+
+def test_a_setting_takes_every_symptom() -> None:
+    assert {one.id for one in SYMPTOMS} <= NAMES
 
 
 def test_every_command_that_is_named_exists() -> None:

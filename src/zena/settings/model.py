@@ -19,6 +19,7 @@ from zena.settings.types import (
     SmtpUrl,
     SocketUrl,
     StorageUrl,
+    Symptoms,
 )
 
 Environment = Literal["production", "development", "test", "lab"]
@@ -132,6 +133,12 @@ class Settings(BaseSettings):
 
     pace: float = Field(
         1.0, gt=0, le=1, description="Scales the windows of measuring and watching; other than 1 with ENV=lab only."
+    )
+
+    automatic: Symptoms = Field(
+        ("T2",),
+        description="Symptoms whose R1 remedies are applied without being asked. T2: a table that leaks is shut off at"
+        " once. `none`: nothing is.",
     )
 
     log_level: LogLevel = Field("info", description="Least severity that is logged.")

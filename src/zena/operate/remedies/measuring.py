@@ -10,7 +10,7 @@ from typing import Final
 from zena.operate.remedies.contract import Planned, Target, Verdict
 from zena.operate.symptoms import a2_errors
 from zena.operate.symptoms.contract import Look, Reading
-from zena.operate.watch.leader import EVERY
+from zena.operate.watch.states import EVERY
 
 #: So long it is measured at most, minutes; so many looks in a row decide.
 _PATIENCE: Final = 4

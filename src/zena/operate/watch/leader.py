@@ -14,9 +14,12 @@ from zena.kit.db import Raw, dialled
 from zena.kit.ids import new_id
 from zena.kit.logs import get_logger
 from zena.operate.incidents.endings import finish_interrupted
+from zena.operate.remedies.automatic import ACTOR, apply_due
+from zena.operate.remedies.runner import Hand
 from zena.operate.symptoms.catalogue import SYMPTOMS
 from zena.operate.symptoms.contract import Look
 from zena.operate.watch.rounds import look_around
+from zena.operate.watch.states import EVERY
 from zena.settings import Role
 
 if TYPE_CHECKING:
@@ -24,11 +27,11 @@ if TYPE_CHECKING:
 
 log = get_logger(__name__)
 
-#: Seconds between two rounds.
-EVERY: Final = 15.0
 #: A lease outlives so many rounds that did not take place.
 _ROUNDS: Final = 3
 _PATIENCE: Final = 5
+#: A statement of a remedy may take so long, seconds.
+_LONG: Final = 120
 _AWAY: Final = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 _LEASE: Final = """
 INSERT INTO ops.lease (name, holder, until) VALUES ('watch', $1, now() + $2)
@@ -45,6 +48,7 @@ class Leader:
         self._state = state
         self._me: UUID = new_id()
         self._leads = False
+        self._mends: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
         """Watch until cancelled, over a connection of its own that is dialled anew when it breaks."""
@@ -59,6 +63,9 @@ class Leader:
                     log.exception("not watching")
                 await self._sleep()
         finally:
+            if self._mends is not None:
+                self._mends.cancel()
+                await asyncio.wait([self._mends])
             with suppress(*_AWAY):
                 await self._give_up()
 
@@ -71,7 +78,24 @@ class Leader:
                 await look_around(Look(conn, settings, self._state.clock.now(), settings.pace), [symptom])
             if self._leads:
                 await self._finish_interrupted(conn)
+                if self._mends is None or self._mends.done():  # beside the rounds: it is measured for minutes
+                    self._mends = asyncio.create_task(self._mend())
             await self._sleep()
+
+    async def _mend(self) -> None:
+        """Apply what may be applied without being asked, over a connection of its own."""
+        settings = self._state.settings
+        if not settings.automatic:
+            return
+        try:
+            async with dialled(settings.dsn(Role.OPS), "zena-automatic", patience=_LONG) as conn:
+                hand = Hand(conn, settings, self._state.clock, ACTOR, log.info, settings.pace)
+                for outcome in await apply_due(hand, settings.automatic):
+                    log.warning("a remedy was applied by itself", run=outcome.run, verdict=outcome.verdict)
+        except _AWAY as error:
+            log.warning("nothing is mended by itself: the database does not answer", error=type(error).__name__)
+        except Exception:  # the next round tries again
+            log.exception("nothing is mended by itself")
 
     async def _finish_interrupted(self, conn: Raw) -> None:
         for run in await finish_interrupted(conn, self._state.clock.now()):

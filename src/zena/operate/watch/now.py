@@ -8,8 +8,8 @@ from typing import Any, Final, Literal
 
 from zena.kit.db import Raw
 from zena.operate.symptoms.contract import Diagnosis, Look, Reading, Symptom
-from zena.operate.watch.leader import EVERY
 from zena.operate.watch.rounds import PATIENCE, gather
+from zena.operate.watch.states import EVERY
 
 Verdict = Literal["ok", "wrong", "no data", "failed"]
 
