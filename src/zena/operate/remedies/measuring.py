@@ -63,7 +63,7 @@ async def measured(look: Callable[[datetime | None], Look], what: Planned, befor
         now = look(fresh)
         gone, reading = await remedy.gone(now, acts_on), await _read(now, what.target)
         if gone and remedy.contains:
-            return Found("improved", "what leaked is shut off; who mends it reads on")
+            return Found("improved", "the harm is kept in; who mends it reads on")
         failing = await _failing(now) and not before.failing
         calm = calm + 1 if gone and reading and reading.calm and reading.over is False else 0
         worse = worse + 1 if failing or (not gone and before.worse(reading)) else 0
