@@ -7,6 +7,7 @@ import pytest
 from scripts.tree import read
 from tests.test_docs import LEAVES, rows, same, ticked
 from zena.operate.remedies.catalogue import REMEDIES, proposed
+from zena.operate.remedies.twins import TWINS
 from zena.operate.symptoms.catalogue import SYMPTOMS
 from zena.operate.symptoms.contract import Symptom
 from zena.settings.types import SYMPTOMS as NAMES
@@ -65,3 +66,11 @@ def test_every_remedy_has_its_line_and_answers_what_can_be() -> None:
     causes = {(one.id, cause) for one in SYMPTOMS for cause in one.causes}
     for remedy in REMEDIES:
         assert remedy.answers <= causes, remedy.id
+
+
+def test_what_does_harm_is_told_with_a_command_that_does_what_was_meant() -> None:
+    listed = [(row[0], row[1], ticked(row[2])[0]) for row in rows(PAGE, "| what is not done |")]
+    assert listed == [(one.habit, one.why, one.instead) for one in TWINS]
+    for one in TWINS:
+        assert any(one.instead == leaf or one.instead.startswith(f"{leaf} ") for leaf in LEAVES), one.instead
+        assert one.symptoms <= NAMES

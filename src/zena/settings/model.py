@@ -135,11 +135,7 @@ class Settings(BaseSettings):
         1.0, gt=0, le=1, description="Scales the windows of measuring and watching; other than 1 with ENV=lab only."
     )
 
-    automatic: Symptoms = Field(
-        ("T2",),
-        description="Symptoms whose R1 remedies are applied without being asked. T2: a table that leaks is shut off at"
-        " once. `none`: nothing is.",
-    )
+    automatic: Symptoms = Field(("T2",), description="Symptoms whose R1 remedies are applied unasked, or `none`.")
 
     log_level: LogLevel = Field("info", description="Least severity that is logged.")
     log_channels: LogChannels = Field(

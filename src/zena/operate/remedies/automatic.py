@@ -1,16 +1,28 @@
 """What is applied without being asked: the mildest remedy, of symptoms that were named for it (ZENA_AUTOMATIC)."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+import asyncpg
+
+from zena.kit.db import dialled
+from zena.kit.logs import get_logger
 from zena.operate.incidents import actions, timeline
 from zena.operate.remedies import runner, runs
 from zena.operate.remedies.catalogue import proposed
 from zena.operate.remedies.contract import Refused, Remedy, Risk
 from zena.operate.remedies.runner import Aim, Hand
+from zena.settings import Role
+
+if TYPE_CHECKING:
+    from zena.kit.state import State
+
+log = get_logger(__name__)
 
 #: Who applies it, in the timeline and the record of changes.
 ACTOR: Final = "automatic"
+#: A statement of a remedy may take so long, seconds.
+_PATIENCE: Final = 120.0
 # An incident is mended by itself once at most: what did not help, or was taken back, is for a person.
 _DUE: Final = """
 SELECT id, symptom, cause FROM ops.incident i WHERE closed_at IS NULL AND symptom = ANY ($1) AND cause IS NOT NULL
@@ -35,6 +47,22 @@ async def apply_due(hand: Hand, symptoms: Sequence[str]) -> list[runner.Outcome]
         except (runner.NotNeeded, runner.Moved):
             continue  # it is over, or is looked at again in the next round
     return outcomes
+
+
+async def mend(state: "State") -> None:
+    """Apply what ZENA_AUTOMATIC names, over a connection of its own. Raises nothing: the next round tries again."""
+    settings = state.settings
+    if not settings.automatic:
+        return
+    try:
+        async with dialled(settings.dsn(Role.OPS), "zena-automatic", patience=_PATIENCE) as conn:
+            hand = Hand(conn, settings, state.clock, ACTOR, log.info, settings.pace)
+            for outcome in await apply_due(hand, settings.automatic):
+                log.warning("a remedy was applied by itself", run=outcome.run, verdict=outcome.verdict)
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        log.warning("nothing is mended by itself: the database does not answer", error=type(error).__name__)
+    except Exception:
+        log.exception("nothing is mended by itself")
 
 
 async def _applied(hand: Hand, remedy: Remedy, aim: Aim) -> runner.Outcome:

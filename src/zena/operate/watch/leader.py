@@ -1,10 +1,10 @@
 """Who watches: one of the workers, as long as it renews its lease. One that froze finds on waking who leads now."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 import asyncpg
@@ -14,8 +14,6 @@ from zena.kit.db import Raw, dialled
 from zena.kit.ids import new_id
 from zena.kit.logs import get_logger
 from zena.operate.incidents.endings import finish_interrupted
-from zena.operate.remedies.automatic import ACTOR, apply_due
-from zena.operate.remedies.runner import Hand
 from zena.operate.symptoms.catalogue import SYMPTOMS
 from zena.operate.symptoms.contract import Look
 from zena.operate.watch.rounds import look_around
@@ -30,8 +28,6 @@ log = get_logger(__name__)
 #: A lease outlives so many rounds that did not take place.
 _ROUNDS: Final = 3
 _PATIENCE: Final = 5
-#: A statement of a remedy may take so long, seconds.
-_LONG: Final = 120
 _AWAY: Final = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 _LEASE: Final = """
 INSERT INTO ops.lease (name, holder, until) VALUES ('watch', $1, now() + $2)
@@ -41,11 +37,17 @@ ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, until = excluded.unti
 _GIVE_UP: Final = "DELETE FROM ops.lease WHERE name = 'watch' AND holder = $1"
 
 
-class Leader:
-    """Looks around every fifteen seconds while it holds the lease, and else waits for it to become free."""
+Mend = Callable[[], Coroutine[Any, Any, None]]
 
-    def __init__(self, state: "State") -> None:
-        self._state = state
+
+class Leader:
+    """Looks around every fifteen seconds while it holds the lease, and else waits for it to become free.
+
+    `mend` is called after each round, one at a time; it raises nothing.
+    """
+
+    def __init__(self, state: "State", mend: Mend | None = None) -> None:
+        self._state, self._mend = state, mend
         self._me: UUID = new_id()
         self._leads = False
         self._mends: asyncio.Task[None] | None = None
@@ -78,24 +80,13 @@ class Leader:
                 await look_around(Look(conn, settings, self._state.clock.now(), settings.pace), [symptom])
             if self._leads:
                 await self._finish_interrupted(conn)
-                if self._mends is None or self._mends.done():  # beside the rounds: it is measured for minutes
-                    self._mends = asyncio.create_task(self._mend())
+                self._mend_beside()
             await self._sleep()
 
-    async def _mend(self) -> None:
-        """Apply what may be applied without being asked, over a connection of its own."""
-        settings = self._state.settings
-        if not settings.automatic:
-            return
-        try:
-            async with dialled(settings.dsn(Role.OPS), "zena-automatic", patience=_LONG) as conn:
-                hand = Hand(conn, settings, self._state.clock, ACTOR, log.info, settings.pace)
-                for outcome in await apply_due(hand, settings.automatic):
-                    log.warning("a remedy was applied by itself", run=outcome.run, verdict=outcome.verdict)
-        except _AWAY as error:
-            log.warning("nothing is mended by itself: the database does not answer", error=type(error).__name__)
-        except Exception:  # the next round tries again
-            log.exception("nothing is mended by itself")
+    def _mend_beside(self) -> None:
+        """Begin to mend what may be mended without being asked, unless that is still under way: it takes minutes."""
+        if self._mend is not None and (self._mends is None or self._mends.done()):
+            self._mends = asyncio.create_task(self._mend())
 
     async def _finish_interrupted(self, conn: Raw) -> None:
         for run in await finish_interrupted(conn, self._state.clock.now()):
@@ -124,11 +115,11 @@ class Leader:
 
 
 @asynccontextmanager
-async def leading(state: "State") -> AsyncIterator[None]:
+async def leading(state: "State", mend: Mend | None = None) -> AsyncIterator[None]:
     """Watch, or stand ready to, during the block; not at all where this process has not been given the role for it."""
     if state.settings.secret_url(Role.OPS) is None or not state.settings.telemetry:
         log.warning("symptoms are not watched: this wants ZENA_DATABASE_OPS_URL and ZENA_TELEMETRY")
         yield
         return
-    async with beside(Leader(state).run()):
+    async with beside(Leader(state, mend).run()):
         yield
