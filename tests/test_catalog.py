@@ -36,6 +36,7 @@ GATE = {
     "standing": "open sockets",
     "served_tenants": "daily duties; ids only",
     "firms_in_numbers": "operators' console; names and counts, for zena_ops_read only",
+    "place_order": "operators' console; for a session whose operator proved a second factor just now",
     "sweep": "deletes what nobody can use; a count",
 }
 

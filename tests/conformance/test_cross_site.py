@@ -20,7 +20,7 @@ _NAMES = (
     "session_id", "task_id", "tenant_id", "token_id", "visit_id",
 )  # fmt: skip
 IDS = dict.fromkeys(_NAMES, "00000000-0000-7000-8000-000000000000")
-IDS |= {"token": "dead", "project_key": "ABC", "task_key": "ABC-1"}
+IDS |= {"number": "1", "token": "dead", "project_key": "ABC", "task_key": "ABC-1"}
 
 #: What everybody may do with their own things.
 OWN = ("/api/v1/me", "/api/v1/auth", "/api/v1/app/membership", "/membership", "/profile", "/sign", "/confirm", "/reset")

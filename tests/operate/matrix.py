@@ -6,6 +6,7 @@ PAGES = (
     "",
     "/incidents",
     "/incidents/{number:int}",
+    "/runbook",
     "/requests",
     "/requests/{request_id:str}",
     "/queries",
@@ -21,8 +22,11 @@ PAGES = (
 
 VISIT = "/ops/tenants/{tenant_id:uuid}/visit"
 
+ORDERS = "/ops/incidents/{number:int}/orders"
+
 ROWS = [
     *(Row("GET", f"/ops{page}", other=403) for page in PAGES),
+    Row("POST", ORDERS, other=403, form=lambda _: {"kind": "acknowledge"}),
     Row("GET", VISIT, other=403),
     Row("POST", VISIT, other=403, form=lambda _: {"reason": "Request 4711: no tasks", "minutes": "60"}),
 ]

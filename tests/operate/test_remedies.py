@@ -14,7 +14,8 @@ from tests.operate.watched import own_day
 from zena.kit.embedded import ClusterUrls
 from zena.kit.state import State
 from zena.operate.incidents import endings
-from zena.operate.remedies import runs
+from zena.operate.remedies import catalogue, runs
+from zena.operate.remedies.automatic import apply_due
 from zena.operate.remedies.contract import Plan, Planned, Remedy, Risk, Target, Tell
 from zena.operate.remedies.runner import Aim, Hand, Later, Moved, NotNeeded, applied, planned
 from zena.operate.symptoms import b2_connections
@@ -79,6 +80,12 @@ def ill(monkeypatch: pytest.MonkeyPatch) -> Ill:
     symptom = Symptom("B2", real.title, real.severity, made.watch, diagnose, real.causes)
     monkeypatch.setitem(BY_ID, "B2", symptom)
     return made
+
+
+@pytest.fixture
+def mend(ill: Ill, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The remedy is the only one there is."""
+    monkeypatch.setattr(catalogue, "REMEDIES", (ill.remedy,))
 
 
 @pytest.fixture
@@ -188,3 +195,40 @@ async def test_a_run_whose_process_was_killed_is_ended_by_the_next(
         "remedy verdict", f"run {run}: interrupted, {endings.INTERRUPTED}",
     )  # fmt: skip
     assert (await ward.heal(ill.remedy, aim)).verdict == "fixed", "the same plan is a run of its own"
+
+
+async def test_what_was_named_for_it_is_applied_once_without_being_asked(
+    ward: Ward, ill: Ill, aim: Aim, mend: None
+) -> None:
+    assert aim.incident is not None
+    number = aim.incident
+    assert await apply_due(ward.hand, ["D1"]) == [], "not named"
+    await ward.day.conn.execute("UPDATE ops.incident SET cause = 'strangers' WHERE id = $1", number)
+    assert await apply_due(ward.hand, ["B2"]) == [], "nothing answers that"
+    await ward.day.conn.execute("UPDATE ops.incident SET cause = 'lock' WHERE id = $1", number)
+    assert [one.verdict for one in await apply_due(ward.hand, ["B2"])] == ["fixed"]
+    kinds = [kind for kind, _ in await ward.told(number)]
+    assert kinds == ["opened", "remedy planned", "remedy applied", "remedy verdict"]
+    ill.value = 1.0
+    assert await apply_due(ward.hand, ["B2"]) == [], "once at most"
+
+
+async def test_three_failures_freeze_what_is_applied_without_being_asked(
+    ward: Ward, ill: Ill, aim: Aim, mend: None
+) -> None:
+    await ward.day.conn.execute(
+        "UPDATE ops.incident SET cause = 'lock' WHERE symptom = 'B2' AND opened_at > '2031-01-01'"
+    )
+    ill.breaks = asyncpg.LockNotAvailableError("no")
+    for _ in range(3):
+        await ward.heal(ill.remedy, aim)
+    there = await ward.incident(BY_ID["B2"], "there")
+    await ward.day.conn.execute("UPDATE ops.incident SET cause = 'lock' WHERE id = $1", there)
+    ill.breaks, ill.done = None, []
+    for _ in range(2):
+        assert await apply_due(ward.hand, ["B2"]) == []
+    assert ill.done == []
+    notes = [text for kind, text in await ward.told(there) if kind == "note"]
+    assert notes == [
+        "mend is not applied by itself: the last 3 remedies of this hour did not help: the cause may be another one"
+    ]

@@ -13,6 +13,7 @@ from tests.operate.watched import own_day
 from zena.kit.embedded import ClusterUrls
 from zena.kit.state import State
 from zena.migrations.fences import TENANT
+from zena.operate.remedies.automatic import apply_due
 from zena.operate.remedies.contract import Refused
 from zena.operate.remedies.fences import QUARANTINE, RESTORE_FENCE
 from zena.operate.remedies.runner import Aim, NotNeeded, planned, taken_back
@@ -20,6 +21,7 @@ from zena.operate.remedies.runs import one
 from zena.operate.remedies.sessions import CANCEL_BLOCKER, END_IDLE_TRANSACTION
 from zena.operate.remedies.tables import ANALYZE, CREATE_INDEX
 from zena.operate.symptoms.catalogue import BY_ID
+from zena.operate.watch.rounds import look_around
 
 #: The fence of the table that is broken, as its migration makes it.
 MADE = f"""
@@ -165,3 +167,21 @@ async def test_a_fence_is_shut_off_put_up_again_and_opened(
             assert await conn.fetch(rules) == before
         finally:
             await conn.execute(MADE)
+
+
+async def test_a_table_that_leaks_is_shut_off_without_being_asked(ward: Ward, urls: ClusterUrls, firm: Firm) -> None:
+    conn, named = ward.day.conn, ward.day.state.settings.automatic
+    assert named == ("T2",)
+    await conn.execute("SET ROLE zena_owner; ALTER TABLE label NO FORCE ROW LEVEL SECURITY; RESET ROLE")
+    try:
+        opened = [one for one in await look_around(await ward.day.look(), [BY_ID["T2"]]) if not one.reading.scope]
+        outcomes = await apply_due(ward.hand, named)
+        assert [(one.verdict, one.undone) for one in outcomes] == [("improved", False)]
+        run = await one(conn, outcomes[0].run)
+        assert run is not None
+        assert (run["remedy"], run["incident_id"]) == ("quarantine", opened[0].id)
+        async with session(urls.app, "zena-test") as app:
+            await app.execute("SELECT set_config('app.tenant', $1, false)", str(firm.tenant))
+            assert await app.fetchval("SELECT count(*) FROM label") == 0
+    finally:
+        await conn.execute(MADE)

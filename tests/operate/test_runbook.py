@@ -7,8 +7,10 @@ import pytest
 from scripts.tree import read
 from tests.test_docs import LEAVES, rows, same, ticked
 from zena.operate.remedies.catalogue import REMEDIES, proposed
+from zena.operate.remedies.twins import TWINS
 from zena.operate.symptoms.catalogue import SYMPTOMS
 from zena.operate.symptoms.contract import Symptom
+from zena.settings.types import SYMPTOMS as NAMES
 
 PAGE = "docs/runbook.md"
 TABLE = "| cause |"
@@ -37,6 +39,10 @@ def test_every_cause_has_its_line(symptom: Symptom) -> None:
     same([ticked(cells[0])[0] for cells in lines], symptom.causes)
 
 
+def test_a_setting_takes_every_symptom() -> None:
+    assert {one.id for one in SYMPTOMS} <= NAMES
+
+
 def test_every_command_that_is_named_exists() -> None:
     told = [one for row in rows(PAGE, TABLE) for one in ticked(row[2]) if one.startswith("zena ")]
     told += [one for one in ticked(read(PAGE)) if one.startswith("zena ")]
@@ -60,3 +66,11 @@ def test_every_remedy_has_its_line_and_answers_what_can_be() -> None:
     causes = {(one.id, cause) for one in SYMPTOMS for cause in one.causes}
     for remedy in REMEDIES:
         assert remedy.answers <= causes, remedy.id
+
+
+def test_what_does_harm_is_told_with_a_command_that_does_what_was_meant() -> None:
+    listed = [(row[0], row[1], ticked(row[2])[0]) for row in rows(PAGE, "| what is not done |")]
+    assert listed == [(one.habit, one.why, one.instead) for one in TWINS]
+    for one in TWINS:
+        assert any(one.instead == leaf or one.instead.startswith(f"{leaf} ") for leaf in LEAVES), one.instead
+        assert one.symptoms <= NAMES

@@ -51,6 +51,7 @@ async def test_the_runbook_is_listed_and_shown(run: Terminal) -> None:
     shown = await run("runbook", "show", "b1")
     assert "  cause missing_index: create_index" in shown.out
     assert "    zena runbook plan create_index" in shown.out
+    assert "  not: restart the database: every request under way fails" in shown.out
     assert (await run("runbook", "diagnose", "B1", "--scope", "nobody")).code == 65
 
 

@@ -11,6 +11,7 @@ from zena.kit.maintenance import Mode
 from zena.kit.state import State, state_of
 
 #: Coming and going: sessions begin, move and end at any time, so that operators can come in and thieves be put out.
+#: And what operators order, so that they can switch changes on again.
 SESSION_ROUTES: Final = frozenset(
     {
         "/sign-in",
@@ -19,6 +20,7 @@ SESSION_ROUTES: Final = frozenset(
         "/sign-out",
         "/support/departure",
         "/confirm",
+        "/ops/incidents/{number}/orders",
         "/firms/{tenant_id}",
         "/profile/sessions/{session_id}/end",
         "/profile/sessions/end",

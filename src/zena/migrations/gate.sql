@@ -248,6 +248,19 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
      GROUP BY v.tenant_id
 $$;
 
+-- What an operator asks for in the console, written down for a worker to do: who serves pages may do nothing of it. Only
+-- for a session whose operator proved a second factor within a quarter of an hour; NULL for any other.
+CREATE OR REPLACE FUNCTION gate.place_order(p_session uuid, p_incident bigint, p_kind text, p_words text, p_remedy text,
+                                            p_hash text, p_run bigint, p_even_so boolean) RETURNS bigint
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
+    INSERT INTO ops.operator_order (incident_id, kind, words, remedy, plan_hash, run_id, even_so, actor)
+    SELECT p_incident, p_kind, p_words, p_remedy, p_hash, p_run, p_even_so, u.email
+      FROM session s JOIN user_account u ON u.id = s.user_id AND u.is_operator AND u.is_active
+     WHERE s.id = p_session AND s.stage = 'full' AND s.revoked_at IS NULL AND s.expires_at > now()
+       AND s.authenticated_at >= u.totp_confirmed_at AND s.authenticated_at > now() - interval '15 minutes'
+    RETURNING id
+$$;
+
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA gate FROM PUBLIC;
 GRANT USAGE ON SCHEMA gate TO zena_app, zena_ops_read;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA gate TO zena_app;

@@ -19,6 +19,7 @@ from zena.settings.types import (
     SmtpUrl,
     SocketUrl,
     StorageUrl,
+    Symptoms,
 )
 
 Environment = Literal["production", "development", "test", "lab"]
@@ -133,6 +134,8 @@ class Settings(BaseSettings):
     pace: float = Field(
         1.0, gt=0, le=1, description="Scales the windows of measuring and watching; other than 1 with ENV=lab only."
     )
+
+    automatic: Symptoms = Field(("T2",), description="Symptoms whose R1 remedies are applied unasked, or `none`.")
 
     log_level: LogLevel = Field("info", description="Least severity that is logged.")
     log_channels: LogChannels = Field(

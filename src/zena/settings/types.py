@@ -15,6 +15,8 @@ _KNOWN = """
 admin changeme change_me change-me default example guest insecure letmein passw0rd password postgres qwerty root
 sample secret test user your-secret-key zena zena_app zena_owner zena_ops zena_backup 12345678 123456789 1234567890
 """
+_RUNBOOK = "D1 D2 A1 A2 B1 B2 C1 C2 Q1 Q2 W1 W2 T1 T2 U1 E1 P1 X1 X2"
+SYMPTOMS = frozenset(_RUNBOOK.split())
 KNOWN_SECRETS = frozenset(_KNOWN.split())
 SHORTEST_SECRET = 12
 CHANNELS = ("app", "audit", "security", "performance", "jobs")
@@ -112,6 +114,18 @@ def _channels(value: Any) -> Any:
     return given
 
 
+def _symptoms(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    given = tuple(part.upper() for part in re.split(r"[,\s]+", value.strip()) if part)
+    if given == ("NONE",):
+        return ()
+    for part in given:
+        if part not in SYMPTOMS:
+            raise ValueError(f"symptoms of the runbook, such as T2,B1, or none; {part!r} is none of them")
+    return given
+
+
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_database)]
 RedisUrl = Annotated[SecretStr, scheme_of("redis", "rediss", "unix")]
 StorageUrl = Annotated[SecretStr, scheme_of("file", "s3")]
@@ -120,6 +134,7 @@ PageUrl = Annotated[str, AfterValidator(_page)]
 SocketUrl = Annotated[str, AfterValidator(_socket)]
 MailAddress = Annotated[str, AfterValidator(_address)]
 LogChannels = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_channels)]
+Symptoms = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_symptoms)]
 Networks = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_networks)]
 
 

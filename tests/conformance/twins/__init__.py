@@ -8,6 +8,7 @@ TWINS = [*accounts.TWINS, *people.TWINS, *projects.TWINS, *tasks.TWINS]
 ALONE = {
     "POST /set-up/{token}": "the first owner of an installation, before there is anybody who could call the API",
     "POST /ops/tenants/{tenant_id}/visit": "for a browser that proved a second factor just now",
+    "POST /ops/incidents/{number}/orders": "for such a browser too; on the server, `zena incident` and `zena runbook`",
     "POST /support/departure": "leaves such a visit, in that browser",
     "POST /sign-in/link/{token}": "a link from the command line of the server, for a browser",
 }

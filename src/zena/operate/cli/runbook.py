@@ -44,12 +44,13 @@ def list_() -> None:
 
 @app.command()
 def show(name: Name) -> None:
-    """Show one symptom: its causes, what answers each, and how often that helped.
+    """Show one symptom: its causes, what answers each, how often that helped, and what tempts and does harm.
 
     Example: zena runbook show B1
     """
     from zena.operate.remedies.catalogue import REMEDIES, proposed
     from zena.operate.remedies.runs import efficacy
+    from zena.operate.remedies.twins import not_done
 
     symptom = _symptom(name)
     helped = _asked(efficacy)
@@ -66,7 +67,15 @@ def show(name: Name) -> None:
         f"    zena runbook plan {one['id']}"
         for one in remedies
     ]
-    told = {"id": symptom.id, "title": symptom.title, "severity": str(symptom.severity), "section": section}
+    refused = not_done(symptom.id)
+    lines += [f"  not: {one.habit}: {one.why}\n    instead: {one.instead}" for one in refused]
+    told: dict[str, Any] = {
+        "id": symptom.id,
+        "title": symptom.title,
+        "severity": str(symptom.severity),
+        "section": section,
+    }
+    told |= {"not_done": [{"habit": one.habit, "why": one.why, "instead": one.instead} for one in refused]}
     say(told | {"causes": causes, "remedies": remedies}, "\n".join(lines))
 
 

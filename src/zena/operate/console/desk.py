@@ -31,6 +31,7 @@ PLACE: Final = N_("Operations")
 _NAV: Final = (
     NavItem(N_("Overview"), "/ops", "pulse", phone=True),
     NavItem(N_("Incidents"), "/ops/incidents", "alert", phone=True),
+    NavItem(N_("Runbook"), "/ops/runbook", "shield"),
     NavItem(N_("Requests"), "/ops/requests", "arrow-right", N_("Load"), phone=True),
     NavItem(N_("Queries"), "/ops/queries", "table", N_("Load")),
     NavItem(N_("Cache"), "/ops/cache", "bolt", N_("Load")),

@@ -10,7 +10,7 @@ from typing import Final
 from zena.operate.remedies.contract import Planned, Target, Verdict
 from zena.operate.symptoms import a2_errors
 from zena.operate.symptoms.contract import Look, Reading
-from zena.operate.watch.leader import EVERY
+from zena.operate.watch.states import EVERY
 
 #: So long it is measured at most, minutes; so many looks in a row decide.
 _PATIENCE: Final = 4
@@ -63,7 +63,7 @@ async def measured(look: Callable[[datetime | None], Look], what: Planned, befor
         now = look(fresh)
         gone, reading = await remedy.gone(now, acts_on), await _read(now, what.target)
         if gone and remedy.contains:
-            return Found("improved", "what leaked is shut off; who mends it reads on")
+            return Found("improved", "the harm is kept in; who mends it reads on")
         failing = await _failing(now) and not before.failing
         calm = calm + 1 if gone and reading and reading.calm and reading.over is False else 0
         worse = worse + 1 if failing or (not gone and before.worse(reading)) else 0

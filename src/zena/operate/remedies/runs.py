@@ -38,6 +38,10 @@ SELECT remedy, count(*) AS runs, count(*) FILTER (WHERE verdict = 'fixed') AS fi
   FROM ops.remedy_run WHERE ended_at IS NOT NULL GROUP BY remedy ORDER BY remedy
 """
 
+_OF_INCIDENT: Final = """
+SELECT id, remedy, actor, at, ended_at, verdict, says, undone_at FROM ops.remedy_run WHERE incident_id = $1 ORDER BY id
+"""
+
 
 async def begin(conn: Raw, what: Planned, actor: str, now: datetime) -> int:
     """Write down, and commit, what is about to be done; return the run's number."""
@@ -103,6 +107,11 @@ async def one(conn: Raw, run: int) -> dict[str, Any] | None:
         return None
     plan = json.loads(row["plan"]) if isinstance(row["plan"], str) else row["plan"]
     return dict(row) | {"plan": plan}
+
+
+async def of_incident(conn: Raw, incident: int) -> list[dict[str, Any]]:
+    """Return the runs for an incident in order, without their plans."""
+    return [dict(row) for row in await conn.fetch(_OF_INCIDENT, incident)]
 
 
 async def _told(conn: Raw, incident: int | None, at: datetime, kind: str, actor: str, body: Mapping[str, Any]) -> None:

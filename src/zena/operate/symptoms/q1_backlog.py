@@ -1,5 +1,6 @@
 """Q1: jobs wait too long. Time decides, not their number: a thousand short ones are done in seconds."""
 
+from datetime import datetime
 from typing import Any, Final
 
 from zena.operate.queue.standing import BACKLOG, LATE, standing
@@ -7,6 +8,8 @@ from zena.operate.symptoms.contract import Diagnosis, Evidence, Hypothesis, Look
 from zena.operate.symptoms.surroundings import blocked_sessions, recent_change
 
 _WINDOW: Final = 5
+#: Jobs that wait so long for a pause to end are forgotten, minutes.
+FORGOTTEN: Final = 60
 #: Jobs that one worker runs at once, as `zena queue status` reckons.
 _SHARE: Final = 0.5
 _HORIZON: Final = """
@@ -21,7 +24,10 @@ SELECT headers ->> 'tenant' AS tenant, count(*) AS jobs FROM queue.pgqueuer
 
 
 async def watch(look: Look) -> list[Reading]:
-    """Return one reading for the whole queue; jobs that are due later, and those that are paused, do not wait."""
+    """Return one reading for the whole queue, and one for each kind: whether somebody forgot that it is paused.
+
+    In the whole, jobs that are due later and those that are paused do not wait.
+    """
     slots = look.settings.worker_pool_size
     found = await standing(look.conn, look.now, window=look.minutes(_WINDOW), slots=slots)
     rows = [row for row in found["kinds"] if row["paused"] is None]
@@ -36,11 +42,27 @@ async def watch(look: Look) -> list[Reading]:
         f"{waiting} jobs wait, the oldest for {oldest:.0f} s (limit {late:g}); {found['workers']['alive']} workers live"
         + (f"; {held_up} more wait for a pause to end" if held_up else "")
     )
-    return [Reading("", over, not over, says, oldest, late, {"kinds": found["kinds"], "workers": found["workers"]})]
+    whole = Reading("", over, not over, says, oldest, late, {"kinds": found["kinds"], "workers": found["workers"]})
+    since = {row["kind"]: row["at"] for row in found["paused"]}
+    return [whole, *(_kind(look, row, since.get(row["kind"])) for row in found["kinds"])]
+
+
+def _kind(look: Look, row: dict[str, Any], since: datetime | None) -> Reading:
+    """Jobs of a kind wait for a pause to end, and nobody ends it."""
+    limit = look.minutes(FORGOTTEN).total_seconds()
+    if since is None:
+        return Reading(row["kind"], over=False, calm=True, says="not paused", value=0.0, limit=limit)
+    waits = min(row["oldest"] or 0.0, (look.now - since).total_seconds())
+    says = f"{row['waiting']} jobs wait for {waits:.0f} s (limit {limit:g}) for a pause to end: {row['paused']}"
+    facts = {"reason": row["paused"], "since": since.isoformat(), "waiting": row["waiting"]}
+    return Reading(row["kind"], waits > limit, waits <= limit, says, waits, limit, facts)
 
 
 async def diagnose(look: Look, reading: Reading) -> Diagnosis:
-    """Look for who should work, then for what takes the workers' time, then for who holds the queue's table up."""
+    """Name a pause that goes on; else who should work, what takes the workers' time, who holds the table up."""
+    if "reason" in reading.facts:
+        told = [Evidence("queue", f"paused at {reading.facts['since']}", reading.facts)]
+        return ranked([Hypothesis("paused", 0.95, reading.says, told, "zena queue status"), await recent_change(look)])
     kinds, crew = reading.facts["kinds"], reading.facts["workers"]
     causes = [
         _nobody(crew),
@@ -112,7 +134,7 @@ async def _old_snapshot(look: Look) -> Hypothesis | None:
 
 
 CAUSES: Final = frozenset(
-    {"no_worker", "worker_frozen", "too_few_workers", "stuck", "one_firm", "old_snapshot", "lock"}
+    {"no_worker", "worker_frozen", "too_few_workers", "stuck", "one_firm", "old_snapshot", "lock", "paused"}
 )
 SYMPTOM: Final = Symptom(
     "Q1", "Queue backlog increasing", Severity.HIGH, watch, diagnose, CAUSES, folds=frozenset({"P1"})

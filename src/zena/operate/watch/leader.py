@@ -1,10 +1,10 @@
 """Who watches: one of the workers, as long as it renews its lease. One that froze finds on waking who leads now."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 import asyncpg
@@ -17,6 +17,7 @@ from zena.operate.incidents.endings import finish_interrupted
 from zena.operate.symptoms.catalogue import SYMPTOMS
 from zena.operate.symptoms.contract import Look
 from zena.operate.watch.rounds import look_around
+from zena.operate.watch.states import EVERY
 from zena.settings import Role
 
 if TYPE_CHECKING:
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 
 log = get_logger(__name__)
 
-#: Seconds between two rounds.
-EVERY: Final = 15.0
 #: A lease outlives so many rounds that did not take place.
 _ROUNDS: Final = 3
 _PATIENCE: Final = 5
@@ -38,13 +37,20 @@ ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, until = excluded.unti
 _GIVE_UP: Final = "DELETE FROM ops.lease WHERE name = 'watch' AND holder = $1"
 
 
-class Leader:
-    """Looks around every fifteen seconds while it holds the lease, and else waits for it to become free."""
+Mend = Callable[[], Coroutine[Any, Any, None]]
 
-    def __init__(self, state: "State") -> None:
-        self._state = state
+
+class Leader:
+    """Looks around every fifteen seconds while it holds the lease, and else waits for it to become free.
+
+    `mend` is called after each round, one at a time; it raises nothing.
+    """
+
+    def __init__(self, state: "State", mend: Mend | None = None) -> None:
+        self._state, self._mend = state, mend
         self._me: UUID = new_id()
         self._leads = False
+        self._mends: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
         """Watch until cancelled, over a connection of its own that is dialled anew when it breaks."""
@@ -59,6 +65,9 @@ class Leader:
                     log.exception("not watching")
                 await self._sleep()
         finally:
+            if self._mends is not None:
+                self._mends.cancel()
+                await asyncio.wait([self._mends])
             with suppress(*_AWAY):
                 await self._give_up()
 
@@ -71,7 +80,13 @@ class Leader:
                 await look_around(Look(conn, settings, self._state.clock.now(), settings.pace), [symptom])
             if self._leads:
                 await self._finish_interrupted(conn)
+                self._mend_beside()
             await self._sleep()
+
+    def _mend_beside(self) -> None:
+        """Begin to mend what may be mended without being asked, unless that is still under way: it takes minutes."""
+        if self._mend is not None and (self._mends is None or self._mends.done()):
+            self._mends = asyncio.create_task(self._mend())
 
     async def _finish_interrupted(self, conn: Raw) -> None:
         for run in await finish_interrupted(conn, self._state.clock.now()):
@@ -100,11 +115,11 @@ class Leader:
 
 
 @asynccontextmanager
-async def leading(state: "State") -> AsyncIterator[None]:
+async def leading(state: "State", mend: Mend | None = None) -> AsyncIterator[None]:
     """Watch, or stand ready to, during the block; not at all where this process has not been given the role for it."""
     if state.settings.secret_url(Role.OPS) is None or not state.settings.telemetry:
         log.warning("symptoms are not watched: this wants ZENA_DATABASE_OPS_URL and ZENA_TELEMETRY")
         yield
         return
-    async with beside(Leader(state).run()):
+    async with beside(Leader(state, mend).run()):
         yield

@@ -8,8 +8,8 @@ from typing import Any, Final, Literal
 
 from zena.kit.db import Raw
 from zena.operate.symptoms.contract import Diagnosis, Look, Reading, Symptom
-from zena.operate.watch.leader import EVERY
 from zena.operate.watch.rounds import PATIENCE, gather
+from zena.operate.watch.states import EVERY
 
 Verdict = Literal["ok", "wrong", "no data", "failed"]
 
@@ -20,6 +20,7 @@ SELECT symptom, looked_at, error,
        (SELECT count(*) FROM ops.incident i WHERE i.symptom = d.symptom AND i.closed_at IS NULL) AS open
   FROM ops.detector d ORDER BY symptom
 """
+_SUSPECTS: Final = "SELECT DISTINCT symptom FROM ops.symptom WHERE state = 'suspect' ORDER BY symptom"
 _COST: Final = """
 SELECT coalesce(sum(took_ms), 0)::float8 AS took_ms, coalesce(sum(database_ms), 0)::float8 AS database_ms
   FROM ops.detector WHERE looked_at > now() - interval '1 hour'
@@ -89,6 +90,11 @@ def _detector(symptom: Symptom, row: Any, now: datetime, pace: float) -> Detecto
     if age > EVERY * SILENT * pace:
         trouble = f"not looked at for {age:.0f} s; does a worker run?"
     return Detector(symptom, row["looked_at"], trouble, row["open"])
+
+
+async def suspects(conn: Raw) -> frozenset[str]:
+    """Return the symptoms that were over their limit at the last look, and not yet often enough to open."""
+    return frozenset(row["symptom"] for row in await conn.fetch(_SUSPECTS))
 
 
 async def cost(conn: Raw, pace: float) -> dict[str, float]:

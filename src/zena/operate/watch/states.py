@@ -6,6 +6,8 @@ from typing import Final, Literal
 
 from zena.operate.symptoms.contract import Reading
 
+#: Seconds between two rounds.
+EVERY: Final = 15.0
 #: So many calm looks in a row close what is open.
 CALM_LOOKS: Final = 2
 State = Literal["suspect", "open"]

@@ -16,6 +16,14 @@ from zena.operate.lab.place import Place
 _FIRM: Final = "SELECT id FROM tenant ORDER BY id LIMIT 1"
 _KIND, _LOCKED_KIND = "accounts.mail_notice", "accounts.mail_invitation"
 _TAKE_BACK: Final = "DELETE FROM queue.pgqueuer WHERE entrypoint = '{}'"
+_PAUSE: Final = "INSERT INTO queue.paused (entrypoint, reason, at) VALUES ('{}', 'lab', now() - interval '1 day')"
+_RESUME: Final = "DELETE FROM queue.paused WHERE entrypoint = '{}' AND reason = 'lab'"
+_LONG_AGO: Final = """
+UPDATE queue.pgqueuer SET created = now() - interval '2 hours', execute_after = now() - interval '2 hours'
+ WHERE entrypoint = '{}'
+"""
+#: Seconds until workers have noticed a pause.
+_NOTICED: Final = 3
 _MANY, _SOME = 30_000, 60
 
 
@@ -68,6 +76,24 @@ async def _behind_a_lock(place: Place) -> AsyncIterator[None]:
             await _take_back(place)
 
 
+async def _let_run(place: Place) -> None:
+    await place.sql(_RESUME.format(_KIND))
+    await _take_back(place)
+
+
+@asynccontextmanager
+async def _forgotten(place: Place) -> AsyncIterator[None]:
+    """Somebody paused a kind of job and went home."""
+    await place.sql(_PAUSE.format(_KIND))
+    await asyncio.sleep(_NOTICED)
+    await _queue(place, _KIND, _SOME, {"user_id": new_id(), "kind": "password_changed"})
+    await place.sql(_LONG_AGO.format(_KIND))
+    try:
+        yield
+    finally:
+        await _let_run(place)
+
+
 FAULTS: Final = (
     Fault("arguments-unreadable", "jobs carry arguments that cannot be read", "Q2", "payload",
           heal=_take_back, broken=_unreadable),
@@ -75,4 +101,6 @@ FAULTS: Final = (
           heal=_take_back, broken=_too_many),
     Fault("jobs-locked", "jobs wait for a lock", "Q1", "lock", also=frozenset({"B1", "B2", "Q2"}),
           heal=_take_back, broken=_behind_a_lock),
+    Fault("kind-paused", "a kind of job stays paused", "Q1", "paused", also=frozenset({"Q2"}), heal=_let_run,
+          broken=_forgotten),
 )  # fmt: skip

@@ -1,0 +1,12 @@
+"""What operators ask for in the console, for a worker to do."""
+
+from zena.migrations.fences import run_sql
+
+revision = "0019"
+down_revision = "0016"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    run_sql("0019_orders.sql")
