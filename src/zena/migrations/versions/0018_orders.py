@@ -2,11 +2,11 @@
 
 from zena.migrations.fences import run_sql
 
-revision = "0019"
+revision = "0018"
 down_revision = "0016"
 branch_labels = None
 depends_on = None
 
 
 def upgrade() -> None:
-    run_sql("0019_orders.sql")
+    run_sql("0018_orders.sql")
