@@ -19,6 +19,7 @@ from zena.insight.figures import (
     TasksFigures,
     TeamFigures,
 )
+from zena.insight.shadow import compare
 from zena.kit.cache import Cache, Cached
 from zena.kit.db import Raw
 from zena.kit.errors import NotFound
@@ -69,6 +70,7 @@ async def family(conn: Raw, scope: Scope, cache: Cache, name: str, versions: Ver
     found = await _cached(scope, cache, (name, "all"), known, load)
     stored = msgspec.convert(found.value, _Stored)
     data = msgspec.convert(stored.data, KINDS[name])
+    await compare(conn, scope, cache, name, found, timedelta(seconds=TTL))
     kpis = Kpis(family=name, data=data, generated_at=found.generated_at, version=found.version, past=stored.past)
     return kpis if scope.may(Permission.COST_VIEW) else _without_cost(kpis)
 

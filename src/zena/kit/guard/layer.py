@@ -46,6 +46,8 @@ class Guard:
         if kind == "websocket":
             await self._socket(scope, receive, send, visit)
         else:
+            if path.endswith(_SOCKETS) and any(name == _KEY for name, _ in scope["headers"]):
+                self.telemetry.live("enter", "no_upgrade")  # something between a browser and us took it out
             await self._request(scope, receive, send, visit)
 
     async def _request(self, scope: Scope, receive: Receive, send: Send, visit: Visit) -> None:
@@ -87,9 +89,14 @@ class Guard:
         return announced_body(seen, scope["path"], rules)
 
     async def _socket(self, scope: Scope, receive: Receive, send: Send, visit: Visit) -> None:
-        """Refuse a socket from a foreign page before it is accepted: the server answers 403 (G01)."""
+        """Refuse a socket from a foreign page before it is accepted: the server answers 403 (G01).
+
+        A browser sends our cookie only from a page of this site: then it is the address that we are told that is wrong.
+        """
+        ours = False
         try:
             seen = read_headers(scope["headers"])
+            ours = self._has_cookie(seen)
             peer = peer_of(scope)
             identify(scope, seen, visit, self.rules)
             check_target(scope)
@@ -100,6 +107,7 @@ class Guard:
         if allowed:
             await self.app(scope, receive, send)
             return
+        self.telemetry.live("enter", "origin" if ours else "foreign")
         security.warning("socket refused before accept", path=visit.path, client=visit.client)
         await receive()
         await send(_CLOSED)
@@ -114,6 +122,8 @@ class Guard:
         return any(mark in cookie for mark in self.rules.cookie_marks)
 
 
+#: Where sockets are opened, and the header that a browser sends with it and no proxy takes out.
+_SOCKETS, _KEY = "/ws", b"sec-websocket-key"
 _CLOSED: Message = {"type": "websocket.close", "code": 1008, "reason": ""}
 
 

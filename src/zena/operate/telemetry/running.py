@@ -51,6 +51,8 @@ def listen(state: "State", recorder: Recorder) -> None:
     telemetry.on_wait.append(recorder.wait)
     telemetry.on_delivery.append(recorder.delivered)
     telemetry.on_live.append(recorder.live)
+    state.cache.shadow.listeners.append(recorder.shadow)
+    state.cache.shadow.every *= state.settings.pace
 
 
 async def _watch_loop(recorder: Recorder, role: str) -> None:
