@@ -5,7 +5,7 @@ differs (insight/shadow.py), and the counters of firms in which people work are 
 """
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import asyncpg
@@ -24,6 +24,8 @@ SELECT s.label FROM ops.point p JOIN ops.series s ON s.id = p.series_id
  WHERE s.metric = 'tenant' AND p.minute >= $1 AND p.minute <= $2 AND s.label ~ '^[0-9a-f-]{36}$'
  GROUP BY s.label ORDER BY random() LIMIT $3
 """
+#: Parts of the label under which a process counts a wrong value: recorder.py puts them together.
+_WORDS: Final = 4
 _OPEN: Final = "SELECT scope FROM ops.symptom WHERE symptom = 'D2' AND scope LIKE 'firm %' ORDER BY scope LIMIT 10"
 _SAYS: Final = {
     "invalidation_missing": "rows were changed without an event: by hand, or by code that records none",
@@ -31,26 +33,42 @@ _SAYS: Final = {
     "clock": "a value outlived its time: the clock of a process, or of the database, is wrong",
 }
 _NEXT: Final = {
-    "invalidation_missing": "zena cache clear",
-    "wrong_value": "zena cache clear",
+    "invalidation_missing": "zena runbook plan clear_family",
+    "wrong_value": "zena runbook plan clear_family",
     "clock": "zena status",
 }
+
+
+class Differs(NamedTuple):
+    """Values of one firm's family that were not what the rows say, in the last minutes."""
+
+    family: str
+    cause: str
+    firm: str
+    fields: str
+    times: int
+
+
+def told(series: Sequence[Counted]) -> list[Differs]:
+    """Return what processes told of wrong values lately."""
+    parts = [(one.label.split(":"), one.near_n) for one in series if one.metric == "cache.differs" and one.near_n]
+    whole = [(words, times) for words, times in parts if len(words) == _WORDS]  # "other" is of none
+    return [Differs(family, cause, firm, fields, times) for (family, cause, firm, fields), times in whole]
 
 
 async def watch(look: Look) -> list[Reading]:
     """Return a reading for each family that was compared, and one for each firm whose counters were."""
     series = await counted(look, ["cache.shadow", "cache.differs"])
-    differs = [one for one in series if one.metric == "cache.differs" and one.near_n]
+    differs = told(series)
     families = [_family(one, differs) for one in series if one.metric == "cache.shadow"]
     return [*families, *(await _firms(look))]
 
 
-def _family(one: Counted, differs: Sequence[Counted]) -> Reading:
+def _family(one: Counted, differs: Sequence[Differs]) -> Reading:
     """One wrong value is one too many: both sides were read in the same transaction, under the same version."""
-    of_it = [other for other in differs if other.label.startswith(f"{one.label}:")]
     says = f"{one.near_bad} of {one.near_n} found values in {SHORT} minutes were not what the rows say"
     # A list, so that several families at once keep each its own.
-    facts = {"differs": [[other.label, other.near_n] for other in of_it]}
+    facts = {"differs": [list(other) for other in differs if other.family == one.label]}
     over = None if not one.near_n else one.near_bad > 0
     return Reading(one.label, over, not one.near_bad, says, float(one.near_bad), 0.0, facts)
 
@@ -88,11 +106,11 @@ async def diagnose(look: Look, reading: Reading) -> Diagnosis:
         for firm, *wrong in facts.get("counters", [])
     ]  # fmt: skip
     by_cause: dict[str, list[Evidence]] = {}
-    for label, times in facts.get("differs", []):
-        family, cause, firm, fields = label.split(":", 3) if label.count(":") >= 3 else (label, "", "", "")  # noqa: PLR2004
-        if cause in _SAYS:
-            says = f"{family} of firm {firm}, {times} times: {fields or 'too old'}"
-            by_cause.setdefault(cause, []).append(Evidence("found and computed again", says, {"firm": firm}))
+    for one in (Differs(*words) for words in facts.get("differs", [])):
+        if one.cause in _SAYS:
+            says = f"{one.family} of firm {one.firm}, {one.times} times: {one.fields or 'too old'}"
+            told_of = Evidence("found and computed again", says, {"firm": one.firm})
+            by_cause.setdefault(one.cause, []).append(told_of)
     causes += [Hypothesis(cause, 0.9, _SAYS[cause], told[:3], _NEXT[cause]) for cause, told in sorted(by_cause.items())]
     return ranked([*causes, await recent_change(look)])
 

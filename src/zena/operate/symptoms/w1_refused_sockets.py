@@ -31,7 +31,7 @@ async def watch(look: Look) -> list[Reading]:
     ours = {one.label: one for one in tried if one.label in _OURS}
     share = _share(ours, bad_share(tried))
     says = f"{share.near_bad} of {share.near_total} sockets in {SHORT} minutes failed by our fault"
-    facts = {"failed": {name: one.near_n or one.n for name, one in ours.items()}}
+    facts = {"failed": {name: one.near_n for name, one in ours.items() if one.near_n}}
     over = share.over(LIMIT)
     calm = share.calm(LIMIT)
     reading = Reading("", over, calm, says if share.total else "nobody opened a socket", share.far, LIMIT, facts)
