@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 import msgspec
 import pytest
 
@@ -18,6 +19,7 @@ from zena.insight.shadow import differing
 from zena.kit.cache import Cache
 from zena.kit.cache.entry import Envelope
 from zena.kit.clock import FixedClock
+from zena.kit.embedded import ClusterUrls
 from zena.kit.state import State
 
 RAISE = "UPDATE project SET budget_actual = coalesce(budget_actual, 0) + 7 WHERE tenant_id = $1"
@@ -124,6 +126,26 @@ async def test_many_who_write_and_read_at_once_are_never_taken_for_a_fault(
     await asyncio.gather(write(), *(look() for _ in range(4)))
     assert heard.said
     assert {cause for _, cause, _ in heard.said} == {""}
+
+
+async def test_a_comparison_that_fails_or_hangs_costs_the_reader_nothing_but_a_moment(
+    state: State, firm: Firm, inside: Inside, now_cache: tuple[Cache, Heard], urls: ClusterUrls
+) -> None:
+    cache, heard = now_cache
+    life = history_of(state, firm)
+    await life.do(life.new_project)
+    before = await read(inside, cache, life.scope)
+    other = await asyncpg.connect(urls.owner)
+    try:
+        async with other.transaction():
+            await other.execute("LOCK TABLE project_due_stats IN ACCESS EXCLUSIVE MODE")
+            async with asyncio.timeout(3), inside(life.scope) as conn:
+                found = await kpis.family(conn, life.scope, cache, "dashboard")
+                assert found.generated_at == before.generated_at
+                assert await conn.fetchval("SELECT count(*) FROM tenant") == 1, "the reader's transaction goes on"
+    finally:
+        await other.close()
+    assert heard.said == []
 
 
 async def test_it_is_paced_and_costs_nothing_where_nobody_listens(

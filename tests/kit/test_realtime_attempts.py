@@ -79,14 +79,21 @@ async def test_a_page_of_ours_at_another_address_is_told_from_a_foreign_one(
 
 
 async def test_what_a_proxy_made_of_a_socket_is_told_from_a_look_at_the_address(
-    product: Product, came_to: Counter[str]
+    product: Product, firm: Firm, came_to: Counter[str]
 ) -> None:
+    cookie = {"cookie": firm.people["member"].headers["cookie"]}  # type: ignore[index]  # Role is a StrEnum
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{product.port}") as http:
-        for headers in (KEY, {}):
+        for headers in (
+            KEY | cookie,
+            KEY | {"origin": f"https://{HOST}"},
+            KEY,
+            cookie,
+            KEY | {"origin": "https://evil.test"},
+        ):
             answer = await http.get("/ws", headers={"host": HOST, "x-forwarded-proto": "https", **headers})
             assert answer.status_code == 405
-        await http.get("/", headers={"host": HOST, **KEY})
-    assert came_to == {"no_upgrade": 1}
+        await http.get("/", headers={"host": HOST, **KEY, **cookie})
+    assert came_to == {"no_upgrade": 2}
 
 
 async def test_during_maintenance_and_at_the_end_nobody_is_failed_by_us(

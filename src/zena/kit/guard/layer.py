@@ -46,8 +46,6 @@ class Guard:
         if kind == "websocket":
             await self._socket(scope, receive, send, visit)
         else:
-            if path.endswith(_SOCKETS) and any(name == _KEY for name, _ in scope["headers"]):
-                self.telemetry.live("enter", "no_upgrade")  # something between a browser and us took it out
             await self._request(scope, receive, send, visit)
 
     async def _request(self, scope: Scope, receive: Receive, send: Send, visit: Visit) -> None:
@@ -58,6 +56,7 @@ class Guard:
         try:
             seen = read_headers(scope["headers"])
             accept = accept_of(seen)
+            self._note_stripped(scope, seen)
             body = self._check(scope, seen, visit)
             await self.app(scope, body.reader(receive) if body else receive, out)
         except Problem as problem:
@@ -116,6 +115,13 @@ class Guard:
         origin = seen[b"origin"].decode("latin-1") if b"origin" in seen else None
         bearer = seen.get(b"authorization", b"")[:7].lower() == b"bearer "
         return origin_allowed(origin, self.rules.origins, bearer=bearer)
+
+    def _note_stripped(self, scope: Scope, seen: Mapping[bytes, bytes]) -> None:
+        """Count what was a socket when a page of ours asked for it, and is none any more when it comes here."""
+        if not scope["path"].endswith(_SOCKETS) or all(name != _KEY for name, _ in scope["headers"]):
+            return
+        if self._has_cookie(seen) or (b"origin" in seen and self._socket_allowed(seen)):
+            self.telemetry.live("enter", "no_upgrade")
 
     def _has_cookie(self, seen: Mapping[bytes, bytes]) -> bool:
         cookie = seen.get(b"cookie", b"")
