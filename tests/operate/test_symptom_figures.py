@@ -17,6 +17,7 @@ from zena.operate.remedies.figures import CLEAR_FAMILY
 from zena.operate.remedies.runner import Aim, Hand, NotNeeded, planned
 from zena.operate.symptoms.contract import Diagnosis, Look, Reading
 from zena.operate.symptoms.d2_wrong_figures import SYMPTOM
+from zena.operate.telemetry.shadow import counting
 from zena.operate.watch.rounds import look_around
 
 AT = datetime(2031, 11, 13, 12, 0, tzinfo=UTC)
@@ -37,11 +38,11 @@ async def seen(look: Look, scope: str) -> tuple[Reading, Diagnosis]:
 async def test_one_wrong_value_opens_and_names_its_fields(day: Day, cause: str) -> None:
     firm = new_id()
     for _ in range(40):
-        day.made.shadow("tasks", firm, "", ())
-        day.made.shadow("team", firm, "", ())
+        counting(day.made)("tasks", firm, "", ())
+        counting(day.made)("team", firm, "", ())
     fine, _ = await seen(await day.look(), "tasks")
     assert (fine.over, fine.calm) == (False, True)
-    day.made.shadow("tasks", firm, cause, ("overdue", "days"))
+    counting(day.made)("tasks", firm, cause, ("overdue", "days"))
     [opened] = await look_around(await day.look(), [SYMPTOM])
     assert (opened.reading.scope, opened.diagnosis.cause) == ("tasks", cause)
     [told] = opened.diagnosis.causes[0].evidence
@@ -49,7 +50,7 @@ async def test_one_wrong_value_opens_and_names_its_fields(day: Day, cause: str) 
     day.later(minutes=6)
     quiet, _ = await seen(await day.look(), "tasks")
     assert quiet.over is None, "nobody looked: that is not health"
-    day.made.shadow("tasks", firm, "", ())
+    counting(day.made)("tasks", firm, "", ())
     for _ in range(2):
         await look_around(await day.look(), [SYMPTOM])
     state = "SELECT closed_at IS NOT NULL FROM ops.incident WHERE id = $1"
@@ -58,7 +59,9 @@ async def test_one_wrong_value_opens_and_names_its_fields(day: Day, cause: str) 
 
 async def test_long_names_of_fields_are_cut_and_many_firms_are_one_cause(day: Day) -> None:
     for _ in range(4):
-        day.made.shadow("dashboard", new_id(), "wrong_value", [f"a_field_with_a_long_name_{n}" * 3 for n in range(9)])
+        counting(day.made)(
+            "dashboard", new_id(), "wrong_value", [f"a_field_with_a_long_name_{n}" * 3 for n in range(9)]
+        )
     reading, why = await seen(await day.look(), "dashboard")
     assert (reading.value, [one.cause for one in why.causes][:1], len(why.causes[0].evidence)) == (
         4.0, ["wrong_value"], 3,
@@ -89,10 +92,10 @@ async def test_the_remedy_lets_nobody_read_the_wrong_value_again(
 ) -> None:
     versions = "SELECT versions FROM tenant_head WHERE tenant_id = $1"
     for family in ("dashboard", "tasks"):
-        day.made.shadow(family, firm.tenant, "", ())
+        counting(day.made)(family, firm.tenant, "", ())
     with pytest.raises(NotNeeded):
         await planned(Hand(day.conn, state.settings, FixedClock(day.now), "me", print), CLEAR_FAMILY, Aim())
-    day.made.shadow("dashboard", firm.tenant, "invalidation_missing", ["budget_actual"])
+    counting(day.made)("dashboard", firm.tenant, "invalidation_missing", ["budget_actual"])
     await day.look()
     day.later(seconds=0.5)
     async with warded(day) as ward:

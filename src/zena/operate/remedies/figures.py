@@ -9,6 +9,7 @@ from zena.operate.remedies.contract import Plan, Refused, Remedy, Risk, Target, 
 from zena.operate.symptoms.contract import Look
 from zena.operate.symptoms.d2_wrong_figures import Differs, told
 from zena.operate.symptoms.figures import counted
+from zena.operate.telemetry.shadow import DIFFERS
 
 #: So many firms are cleared one by one; more have a cause that clearing does not end.
 _MOST: Final = 50
@@ -38,7 +39,7 @@ async def _apply(look: Look, acts_on: Mapping[str, Any], tell: Tell) -> None:
 
 
 async def _gone(look: Look, acts_on: Mapping[str, Any]) -> bool:
-    found = told(await counted(look, ["cache.differs"]))
+    found = told(await counted(look, [DIFFERS]))
     return not any(one.firm in acts_on["firms"] and one.family in acts_on["families"] for one in found)
 
 

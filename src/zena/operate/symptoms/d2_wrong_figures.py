@@ -14,6 +14,7 @@ from zena.operate.integrity.invariants import broken
 from zena.operate.symptoms.contract import Diagnosis, Evidence, Hypothesis, Look, Reading, Severity, Symptom, ranked
 from zena.operate.symptoms.figures import SHORT, Counted, counted
 from zena.operate.symptoms.surroundings import recent_change
+from zena.operate.telemetry.shadow import COMPARED, DIFFERS
 from zena.work.facade import COUNTERS
 
 #: Firms whose counters are compared in one look, and how long one of them may take: it is nightly work otherwise.
@@ -24,7 +25,7 @@ SELECT s.label FROM ops.point p JOIN ops.series s ON s.id = p.series_id
  WHERE s.metric = 'tenant' AND p.minute >= $1 AND p.minute <= $2 AND s.label ~ '^[0-9a-f-]{36}$'
  GROUP BY s.label ORDER BY random() LIMIT $3
 """
-#: Parts of the label under which a process counts a wrong value: recorder.py puts them together.
+#: Parts of the label under which a process counts a wrong value: telemetry/shadow.py puts them together.
 _WORDS: Final = 4
 _OPEN: Final = "SELECT scope FROM ops.symptom WHERE symptom = 'D2' AND scope LIKE 'firm %' ORDER BY scope LIMIT 10"
 _SAYS: Final = {
@@ -51,16 +52,16 @@ class Differs(NamedTuple):
 
 def told(series: Sequence[Counted]) -> list[Differs]:
     """Return what processes told of wrong values lately."""
-    parts = [(one.label.split(":"), one.near_n) for one in series if one.metric == "cache.differs" and one.near_n]
+    parts = [(one.label.split(":"), one.near_n) for one in series if one.metric == DIFFERS and one.near_n]
     whole = [(words, times) for words, times in parts if len(words) == _WORDS]  # "other" is of none
     return [Differs(family, cause, firm, fields, times) for (family, cause, firm, fields), times in whole]
 
 
 async def watch(look: Look) -> list[Reading]:
     """Return a reading for each family that was compared, and one for each firm whose counters were."""
-    series = await counted(look, ["cache.shadow", "cache.differs"])
+    series = await counted(look, [COMPARED, DIFFERS])
     differs = told(series)
-    families = [_family(one, differs) for one in series if one.metric == "cache.shadow"]
+    families = [_family(one, differs) for one in series if one.metric == COMPARED]
     return [*families, *(await _firms(look))]
 
 

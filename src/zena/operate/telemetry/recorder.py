@@ -3,11 +3,10 @@
 import hashlib
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
-from uuid import UUID
 
 from zena.kit.logs import log_statement
 from zena.kit.tally import REPEATED, Tally, caller
@@ -24,8 +23,6 @@ MINUTES: Final = 15
 BATCH: Final = 64
 _STATEMENTS: Final = 2_000
 _FAILED: Final = 500
-#: Fields that are named of a value that is wrong.
-_FIELDS: Final = 5
 #: Where people sign in with a password.
 SIGN_IN: Final = frozenset({"POST /sign-in", "POST /api/v1/auth/login"})
 _SIGNED_IN: Final = frozenset({"dashboard", "api", "page"})
@@ -33,7 +30,6 @@ _HTTP: Final = {family: f"http.{family}" for family in ("dashboard", "api", "pag
 _SPACES: Final = re.compile(r"\s+")
 _MANY: Final = re.compile(r"\$\d+(?:::\w+(?:\[\])?)?(?:\s*,\s*\$\d+(?:::\w+(?:\[\])?)?){2,}")
 _TEXT: Final = 4_000
-_LABEL: Final = 200
 
 
 class Series(NamedTuple):
@@ -117,13 +113,6 @@ class Recorder:
         self.observe("cache", family, 0, bad=reason is not None)
         if reason is not None:
             self.observe("cache.miss", f"{family}:{reason}", 0)
-
-    def shadow(self, family: str, tenant: UUID, cause: str, fields: Sequence[str]) -> None:
-        """Count a comparison of a found value with the rows; one that differs is `bad`, and counted once more."""
-        self.observe("cache.shadow", family, 0, bad=bool(cause))
-        if cause:
-            label = f"{family}:{cause}:{tenant}:{','.join(fields[:_FIELDS])}"
-            self.observe("cache.differs", label[:_LABEL], 0)
 
     def wait(self, seconds: float) -> None:
         self.observe("pool.wait", "raw", seconds * 1000)
