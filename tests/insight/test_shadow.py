@@ -159,7 +159,7 @@ async def test_it_is_paced_and_costs_nothing_where_nobody_listens(
         await read(inside, cache, life.scope)
     assert len(heard.said) == 1
     cache.shadow.listeners.clear()
-    assert not cache.shadow.is_due()
+    assert not cache.shadow.is_due
 
 
 def test_names_and_what_no_event_tells_of_are_not_compared() -> None:

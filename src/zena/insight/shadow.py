@@ -35,8 +35,9 @@ async def compare(conn: Raw, scope: Scope, cache: Cache, name: str, found: Cache
     What another release computed is not compared. Neither is what an event has touched meanwhile: events and the rows
     they speak of become visible together, so a version that stands after the second look proves that nothing changed.
     """
-    if not found.hit or found.release != __version__ or not cache.shadow.is_due():
+    if not found.hit or found.release != __version__ or not cache.shadow.is_due:
         return
+    cache.shadow.begin()
     try:
         async with asyncio.timeout(_PATIENCE), conn.transaction():
             told = await _compared(conn, scope, name, found, life)

@@ -23,15 +23,18 @@ class Shadow:
 
     every: float = EVERY
     listeners: list[ShadowSeen] = field(default_factory=list)
-    _next: float = 0.0
+    turn: int = 0
+    _last: float = float("-inf")
 
+    @property
     def is_due(self) -> bool:
-        """Tell whether it is time, and begin the next pause."""
-        now = time.monotonic()
-        if not self.listeners or now < self._next:
-            return False
-        self._next = now + self.every
-        return True
+        """Whether it is time for the next."""
+        return bool(self.listeners) and time.monotonic() >= self._last + self.every
+
+    def begin(self) -> None:
+        """Begin the pause until the one after this."""
+        self.turn += 1
+        self._last = time.monotonic()
 
     def tell(self, family: str, tenant: UUID, cause: str, fields: Sequence[str]) -> None:
         """Say what came of one comparison. The values stay here: they are the firm's."""

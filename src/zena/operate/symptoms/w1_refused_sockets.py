@@ -13,8 +13,8 @@ LIMIT: Final = 0.05
 #: What an attempt that failed is counted as, if it is ours: its cause, what it means, and where to look. The others
 #: (no valid token, a person's own limit, a foreign page, maintenance, a peer that left) are as they should be.
 _OURS: Final[Mapping[str, tuple[str, str, str]]] = {
-    "origin": ("origin", "signed-in browsers come from another address than ZENA_PUBLIC_URL says", "zena config check"),
-    "no_upgrade": ("proxy_strips_upgrade", "a proxy takes the Upgrade header out of /ws", "zena config check"),
+    "origin": ("origin", "signed-in browsers come from another address than ZENA_PUBLIC_URL says", "zena config show"),
+    "no_upgrade": ("proxy_strips_upgrade", "a proxy takes the Upgrade header out of /ws", "zena websocket status"),
     "firm_full": ("limit_reached", "a firm has all of its connections", "zena websocket status"),
     "strangers": ("limit_reached", "too many sockets wait to say who they are", "zena websocket status"),
     "leaving": ("draining_too_long", "a process that is about to stop still gets new ones", "zena websocket status"),
