@@ -2,10 +2,13 @@
 
 import random
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
+from uuid import UUID
 
+import asyncpg
 import httpx
 import msgspec
 import pytest
@@ -21,8 +24,10 @@ from zena.insight.figures import (
     TasksFigures,
     TeamFigures,
 )
+from zena.kit.embedded import ClusterUrls
 from zena.kit.ids import new_id
 from zena.kit.state import State
+from zena.operate.cache.clearing import clear
 
 API = "/api/v1/app"
 
@@ -153,3 +158,35 @@ async def test_all_figures_of_an_empty_firm_are_zero(firm: Firm, http: httpx.Asy
 async def test_the_way_in_leads_where_the_day_begins(firm: Firm, http: httpx.AsyncClient) -> None:
     assert (await firm.client(http).get("/")).headers["location"] == "/dashboard"
     assert (await firm.client(http, "client").get("/")).headers["location"] == "/projects"
+
+
+async def test_a_page_that_is_kept_is_compared_and_cleared_like_the_figures_in_it(
+    life: History, firm: Firm, http: httpx.AsyncClient, state: State, urls: ClusterUrls
+) -> None:
+    heard: list[tuple[str, list[str]]] = []
+
+    def hear(_: str, tenant: UUID, cause: str, fields: Sequence[str]) -> None:
+        if tenant == firm.tenant:
+            heard.append((cause, list(fields)))
+
+    async def shown() -> str:
+        return str((await firm.client(http).get("/dashboard")).text)
+
+    shadow, ops = state.cache.shadow, await asyncpg.connect(urls.ops)
+    every, shadow.every = shadow.every, 0
+    shadow.listeners.append(hear)
+    try:
+        before = await shown()
+        await ops.execute("UPDATE project SET budget_actual = 987 WHERE tenant_id = $1", firm.tenant)
+        for _ in range(3):  # each family in turn
+            assert "98.7" not in await shown(), "kept"
+        assert ("invalidation_missing", ["budget_actual", "budget_utilisation"]) in heard
+        async for _ in clear(ops, tenant=firm.tenant, families=["dashboard"]):
+            pass
+        after = await shown()
+    finally:
+        shadow.listeners.remove(hear)
+        shadow.every = every
+        await ops.close()
+    assert ("98.7" in before, "98.7" in after) == (False, True)
+    assert life.scope.tenant == firm.tenant

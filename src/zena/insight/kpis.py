@@ -1,6 +1,6 @@
 """Key figures as they are asked for: from the cache while nothing that counts has changed."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -19,6 +19,7 @@ from zena.insight.figures import (
     TasksFigures,
     TeamFigures,
 )
+from zena.insight.shadow import compare
 from zena.kit.cache import Cache, Cached
 from zena.kit.db import Raw
 from zena.kit.errors import NotFound
@@ -69,8 +70,20 @@ async def family(conn: Raw, scope: Scope, cache: Cache, name: str, versions: Ver
     found = await _cached(scope, cache, (name, "all"), known, load)
     stored = msgspec.convert(found.value, _Stored)
     data = msgspec.convert(stored.data, KINDS[name])
+    await compare(conn, scope, cache, name, found, timedelta(seconds=TTL))
     kpis = Kpis(family=name, data=data, generated_at=found.generated_at, version=found.version, past=stored.past)
     return kpis if scope.may(Permission.COST_VIEW) else _without_cost(kpis)
+
+
+async def check_one(conn: Raw, scope: Scope, cache: Cache, names: Sequence[str], versions: Versions) -> None:
+    """Look at one of these families, in turn, if it is time to compare it: a page that was kept whole reads none."""
+    if cache.shadow.is_due:
+        await family(conn, scope, cache, names[cache.shadow.turn % len(names)], versions)
+
+
+def cleared(names: Iterable[str], versions: Versions) -> int:
+    """Return how often any of these families was cleared: it belongs into the key of what is made of them."""
+    return sum(versions.get(f"{CLEARED}{name}", 0) for name in names)
 
 
 async def history(conn: Raw, scope: Scope, cache: Cache, versions: Versions) -> list[Past]:

@@ -50,12 +50,14 @@ async def _figures(request: AnyRequest, reader: Reader) -> str:
     kept = await cache.get_or_load(
         tenant=scope.tenant,
         family="dashboard",
-        name=f"page:{view.locale}:{view.timezone}:{view.currency}:{'+'.join(rights)}",
+        name=f"page:{view.locale}:{view.timezone}:{view.currency}:{'+'.join(rights)}:{kpis.cleared(_SHOWN, versions)}",
         version=max((versions.get(name, 0) for name in _SHOWN), default=0),
         local_date=scope.today,
         ttl=kpis.TTL,
         loader=draw,
     )
+    if kept.hit:
+        await kpis.check_one(conn, scope, cache, _SHOWN, versions)
     return str(kept.value)
 
 

@@ -10,6 +10,7 @@ from zena.work.actions.insert import insert_tasks
 from zena.work.actions.planned import NewLink, NewTask
 from zena.work.actions.projects import create_project
 from zena.work.actions.tasks import create_task
+from zena.work.checks import COUNTERS
 from zena.work.policy import access_project, access_task
 from zena.work.progress import project_percent
 from zena.work.queries.bound import Bound
@@ -18,6 +19,7 @@ from zena.work.queries.projects import check_project_seen
 from zena.work.queries.sight import project_sight
 
 __all__ = [
+    "COUNTERS",
     "NewLink",
     "NewTask",
     "Place",

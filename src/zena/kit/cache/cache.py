@@ -12,8 +12,10 @@ from uuid import UUID
 
 import msgspec
 
-from zena.kit.cache.entry import CacheKey, Envelope, Note
+from zena import __version__
+from zena.kit.cache.entry import CacheKey, Envelope, Note, digest_of
 from zena.kit.cache.flights import Flights
+from zena.kit.cache.shadow import Shadow
 from zena.kit.cache.stats import CacheStats, Reason
 from zena.kit.cache.store import Store, StoreDown, local_store, redis_store
 from zena.kit.clock import Clock, SystemClock
@@ -33,13 +35,22 @@ _LOCK_STEP: Final = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Cached:
-    """A value, when it was computed, and whether it was found. `reason` is None on a hit."""
+    """A value, when it was computed, and whether it was found. `reason` is None on a hit.
+
+    `release` computed it; `intact` tells that it is what was computed, as far as that is known.
+    """
 
     value: Any
     generated_at: datetime
     version: int
     hit: bool
     reason: Reason | None
+    release: str = ""
+    digest: str = ""
+
+    @property
+    def intact(self) -> bool:
+        return not self.digest or self.digest == digest_of(self.value)
 
 
 class _Lookup(NamedTuple):
@@ -55,6 +66,7 @@ class Cache:
         self.clock = clock or SystemClock()
         self.counters = CacheStats()
         self.on_lookup: list[Callable[[str, Reason | None], None]] = []
+        self.shadow = Shadow()
         self._notes: OrderedDict[str, Note] = OrderedDict()
         self._flights = Flights()
 
@@ -154,7 +166,10 @@ class Cache:
     async def _load(self, key: CacheKey, ttl: float, loader: Loader) -> Envelope:
         computed = msgspec.json.decode(msgspec.json.encode(await loader()))
         now = self.clock.now()
-        envelope = Envelope(key.tenant, key.version, key.local_date, now, now + timedelta(seconds=ttl), computed)
+        until = now + timedelta(seconds=ttl)
+        envelope = Envelope(
+            key.tenant, key.version, key.local_date, now, until, computed, __version__, digest_of(computed)
+        )
         try:
             await self.store.set(str(key), msgspec.json.encode(envelope).decode(), ttl)
             await self._keep_note(key, Note(key.version, key.local_date, envelope.expires_at))
@@ -213,7 +228,10 @@ class Cache:
             self.counters.miss(family, reason)
         for listener in self.on_lookup:
             listener(family, reason)
-        return Cached(envelope.value, envelope.generated_at, envelope.version, hit=reason is None, reason=reason)
+        return Cached(
+            envelope.value, envelope.generated_at, envelope.version, hit=reason is None, reason=reason,
+            release=envelope.release, digest=envelope.digest,
+        )  # fmt: skip
 
 
 def _decoded(text: str | None, kind: Any) -> Any:

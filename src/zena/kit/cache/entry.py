@@ -1,10 +1,13 @@
 """What is stored: an envelope that says whose value it is, of which version, and until when."""
 
+import hashlib
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
+
+_DIGITS: Final = 16
 
 
 class CacheKey(msgspec.Struct, frozen=True):
@@ -26,7 +29,7 @@ class CacheKey(msgspec.Struct, frozen=True):
 
 
 class Envelope(msgspec.Struct, frozen=True):
-    """A stored value with everything needed to believe it."""
+    """A stored value with everything needed to believe it. `digest` is that of the value as it was computed."""
 
     tenant: UUID
     version: int
@@ -34,9 +37,16 @@ class Envelope(msgspec.Struct, frozen=True):
     generated_at: datetime
     expires_at: datetime
     value: Any
+    release: str = ""
+    digest: str = ""
 
     def belongs_to(self, key: CacheKey) -> bool:
         return (self.tenant, self.version, self.local_date) == (key.tenant, key.version, key.local_date)
+
+
+def digest_of(value: Any) -> str:
+    """Return what tells a value from any other: 16 hex digits of the SHA-256 of its JSON."""
+    return hashlib.sha256(msgspec.json.encode(value)).hexdigest()[:_DIGITS]
 
 
 class Note(msgspec.Struct, frozen=True):

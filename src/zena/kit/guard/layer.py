@@ -56,6 +56,7 @@ class Guard:
         try:
             seen = read_headers(scope["headers"])
             accept = accept_of(seen)
+            self._note_stripped(scope, seen)
             body = self._check(scope, seen, visit)
             await self.app(scope, body.reader(receive) if body else receive, out)
         except Problem as problem:
@@ -87,9 +88,14 @@ class Guard:
         return announced_body(seen, scope["path"], rules)
 
     async def _socket(self, scope: Scope, receive: Receive, send: Send, visit: Visit) -> None:
-        """Refuse a socket from a foreign page before it is accepted: the server answers 403 (G01)."""
+        """Refuse a socket from a foreign page before it is accepted: the server answers 403 (G01).
+
+        A browser sends our cookie only from a page of this site: then it is the address that we are told that is wrong.
+        """
+        ours = False
         try:
             seen = read_headers(scope["headers"])
+            ours = self._has_cookie(seen)
             peer = peer_of(scope)
             identify(scope, seen, visit, self.rules)
             check_target(scope)
@@ -100,6 +106,7 @@ class Guard:
         if allowed:
             await self.app(scope, receive, send)
             return
+        self.telemetry.live("enter", "origin" if ours else "foreign")
         security.warning("socket refused before accept", path=visit.path, client=visit.client)
         await receive()
         await send(_CLOSED)
@@ -109,11 +116,20 @@ class Guard:
         bearer = seen.get(b"authorization", b"")[:7].lower() == b"bearer "
         return origin_allowed(origin, self.rules.origins, bearer=bearer)
 
+    def _note_stripped(self, scope: Scope, seen: Mapping[bytes, bytes]) -> None:
+        """Count what was a socket when a page of ours asked for it, and is none any more when it comes here."""
+        if not scope["path"].endswith(_SOCKETS) or all(name != _KEY for name, _ in scope["headers"]):
+            return
+        if self._has_cookie(seen) or (b"origin" in seen and self._socket_allowed(seen)):
+            self.telemetry.live("enter", "no_upgrade")
+
     def _has_cookie(self, seen: Mapping[bytes, bytes]) -> bool:
         cookie = seen.get(b"cookie", b"")
         return any(mark in cookie for mark in self.rules.cookie_marks)
 
 
+#: Where sockets are opened, and the header that a browser sends with it and no proxy takes out.
+_SOCKETS, _KEY = "/ws", b"sec-websocket-key"
 _CLOSED: Message = {"type": "websocket.close", "code": 1008, "reason": ""}
 
 

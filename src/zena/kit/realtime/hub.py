@@ -176,9 +176,9 @@ class Hub(Hall):
 
     def _check_open(self) -> None:
         if self.is_closed:
-            raise LimitReachedError("Closed for maintenance.")
+            raise LimitReachedError("Closed for maintenance.", "closed")
         if self.is_leaving:
-            raise LimitReachedError("This server is about to stop. Come again.")
+            raise LimitReachedError("This server is about to stop. Come again.", "leaving")
 
     def _attach(self, feed: Feed, member: Member, channel: Channel, allowed: Any, cursor: int) -> Subscription:
         former = member.subscriptions.pop(channel, None)

@@ -4,7 +4,11 @@ from dataclasses import dataclass
 
 
 class LimitReachedError(Exception):
-    """One connection too many, or too late."""
+    """One connection too many, or too late; `why` is firm_full, person_full, closed or leaving."""
+
+    def __init__(self, message: str, why: str) -> None:
+        super().__init__(message)
+        self.why = why
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,10 @@ class Notes:
         self._telemetry.live("refused", code)
         self._remember(entrant, f"refused {code} {channel}")
 
+    def entering(self, what: str) -> None:
+        """Count an attempt to open a socket: `in`, or what it failed by."""
+        self._telemetry.live("enter", what)
+
     def about(self, tenant: UUID, user: UUID) -> list[Note]:
         """Return what is remembered of one person in one firm, the last first."""
         return [note for note in reversed(self.recent) if (note.tenant, note.user) == (tenant, user)]

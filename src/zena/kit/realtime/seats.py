@@ -73,7 +73,7 @@ class Seats:
             self._leave(seat, tenant)  # it may have been written all the same
             raise
         if refusal is not None:
-            raise LimitReachedError(refusal)
+            raise refusal
         self._taken[seat] = tenant, person
         self._wake.set()
         return seat
@@ -133,11 +133,11 @@ class Seats:
                 await conn.execute(_SIT, self._process, tenant, seats, people)
         self._seen = asyncio.get_running_loop().time()
 
-    def _refusal(self, taken: Any) -> str | None:
+    def _refusal(self, taken: Any) -> LimitReachedError | None:
         if taken["firm"] >= self._limits.connections_per_tenant:
-            return "This firm has too many live connections."
+            return LimitReachedError("This firm has too many live connections.", "firm_full")
         if taken["person"] >= self._limits.connections_per_user:
-            return "You have too many live connections."
+            return LimitReachedError("You have too many live connections.", "person_full")
         return None
 
     def _leave(self, seat: UUID, tenant: UUID) -> None:

@@ -10,6 +10,7 @@ from zena.kit.access import public
 from zena.kit.errors import Forbidden, Problem
 from zena.kit.logs import get_logger
 from zena.kit.realtime.channels import Channel, ChannelRefused
+from zena.kit.realtime.closed import Closed
 from zena.kit.realtime.doorman import NOT_ALLOWED, UNAUTHENTICATED, Entrant
 from zena.kit.realtime.frames import (
     Authenticate,
@@ -46,19 +47,6 @@ _STRIKES: Final = 20
 _PROBING: Final = 4
 
 
-class Closed(Exception):  # noqa: N818 - what the socket is
-    """The conversation is over; `code` tells the peer why, None when it is the peer who left, with `theirs`."""
-
-    def __init__(
-        self, code: int | None = None, reason: str = "", last: str | None = None, *, theirs: int | None = None
-    ) -> None:
-        super().__init__(reason)
-        self.code = code
-        self.theirs = theirs
-        self.reason = reason
-        self.last = last
-
-
 @websocket("/ws", opt=public())
 async def ws_handler(socket: Socket) -> None:
     """The live connection. The guard has checked the Origin; who it is, the first frame must say."""
@@ -66,6 +54,7 @@ async def ws_handler(socket: Socket) -> None:
     if hub is None or hub.is_closed or hub.strangers >= hub.limits.strangers:
         if hub is not None:
             hub.notes.closed(TRY_AGAIN_LATER, "closed" if hub.is_closed else "too many strangers")
+            hub.notes.entering("closed" if hub.is_closed else "strangers")
         await socket.close(TRY_AGAIN_LATER)
         return
     await socket.accept()
@@ -75,7 +64,7 @@ async def ws_handler(socket: Socket) -> None:
 class Conversation:
     """What is said on one socket."""
 
-    __slots__ = ("_entrant", "_hub", "_is_over", "_meter", "_socket", "_strikes")
+    __slots__ = ("_entrant", "_hub", "_is_over", "_meter", "_socket", "_step", "_strikes")
 
     def __init__(self, hub: Hub, socket: Socket) -> None:
         self._hub = hub
@@ -84,6 +73,7 @@ class Conversation:
         self._strikes = 0
         self._entrant: Entrant | None = None
         self._is_over = False
+        self._step = "silent"  # what it means when it ends now; nothing once they are in
 
     async def run(self) -> None:
         try:
@@ -91,13 +81,17 @@ class Conversation:
             await self._converse(self._entrant)
         except Closed as closed:
             if closed.code is None:
+                self._attempted("left")
                 self._note(closed.theirs)
                 return
+            self._attempted(self._step)
             await self._close(closed.code, closed.reason, closed.last)
         except DATABASE_AWAY:
+            self._attempted("away")
             await self._close(TRY_AGAIN_LATER, "try again later", None)
         except Exception:
             log.exception("conversation failed")
+            self._attempted("broken")
             await self._close(_BROKEN, "", None)
 
     async def _enter(self) -> Entrant:
@@ -121,12 +115,15 @@ class Conversation:
         try:
             match said:
                 case Authenticate(token=str(token), ticket=None):
+                    self._step = "token"
                     return await self._hub.doorman.by_token(token)
                 case Authenticate(token=None, ticket=str(ticket)):
+                    self._step = "ticket"
                     return await self._hub.doorman.by_ticket(ticket)
                 case _:
                     raise Closed(UNAUTHENTICATED, "say who you are first")
         except Forbidden as problem:
+            self._step = "no_access"
             raise Closed(NOT_ALLOWED, "no access", error_frame("permission_denied", problem.detail)) from problem
         except Problem as problem:
             raise Closed(UNAUTHENTICATED, "not valid", error_frame("unauthenticated", problem.detail)) from problem
@@ -138,7 +135,9 @@ class Conversation:
         try:
             await self._hub.join(member)
         except LimitReachedError as error:
+            self._step = error.why
             raise Closed(TRY_AGAIN_LATER, "too many", error_frame("connection_limit", str(error))) from error
+        self._attempted("in")
         try:
             mailbox.post(frame("authentication", user=entrant.scope.user, tenant=entrant.scope.tenant))
             while True:
@@ -146,6 +145,12 @@ class Conversation:
         finally:
             self._hub.leave(member)
             mailbox.close()
+
+    def _attempted(self, what: str) -> None:
+        """Count how this attempt ended, once: they are in, or why not."""
+        if self._step:
+            self._step = ""
+            self._hub.notes.entering(what)
 
     async def _answer(self, member: Member, said: Said) -> None:
         now = asyncio.get_running_loop().time()

@@ -69,6 +69,7 @@ def _lines(found: dict[str, Any], minutes: int) -> list[str]:
         *(f"firm       {one['slug'] or one['tenant']}: {one['connections']}" for one in found["firms"]),
         f"last {minutes} minutes",
         f"told       {told['count']} events" + (f", {timed}" if timed else ""),
+        f"opened     {_counted(found['entering'])}",
         f"ended      {_counted(found['closes'])}",
         f"refused    {_counted(found['refused'])}",
         *(f"! {finding}" for finding in found["findings"]),

@@ -33,7 +33,7 @@ class Closed(Exception):  # noqa: N818 - says what is
 
 async def open_incident(conn: Raw, symptom: Symptom, reading: Reading, began: datetime, now: datetime) -> int | None:
     """Open an incident, as zena_ops in a transaction; None if one is open for this symptom and scope."""
-    severity = str(symptom.severity)
+    severity = str(reading.severity or symptom.severity)
     made: int | None = await conn.fetchval(_OPEN, symptom.id, reading.scope, severity, reading.says, began, now)
     if made is not None:
         body = {"says": reading.says, "value": reading.value, "limit": reading.limit, "facts": reading.facts}

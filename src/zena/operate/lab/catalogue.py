@@ -3,14 +3,18 @@
 from typing import Final
 
 from zena.operate.lab.contract import Fault
-from zena.operate.lab.faults import cache, database, fences, processes, queue, shams
+from zena.operate.lab.faults import cache, database, fences, figures, processes, queue, shams, sockets
 from zena.operate.lab.place import Place
 from zena.operate.symptoms.catalogue import SYMPTOMS
 
 _ORDER: Final = {symptom.id: place for place, symptom in enumerate(SYMPTOMS)}
 FAULTS: Final[tuple[Fault, ...]] = tuple(
     sorted(
-        (fault for part in (database, processes, queue, cache, fences, shams) for fault in part.FAULTS),
+        (
+            fault
+            for part in (database, figures, processes, queue, cache, sockets, fences, shams)
+            for fault in part.FAULTS
+        ),
         key=lambda fault: _ORDER.get(fault.symptom, len(_ORDER)),
     )
 )

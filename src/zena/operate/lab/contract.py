@@ -7,13 +7,15 @@ from typing import Any
 
 from zena.operate.lab.place import Place
 
-#: What people do meanwhile: method and path.
+#: What people do meanwhile: method and path; SOCKET is no method of HTTP.
 Asked = tuple[str, str]
 EVERYDAY: tuple[Asked, ...] = (
     ("GET", "/dashboard"),
     ("GET", "/api/v1/app/projects"),
     ("GET", "/api/v1/app/tasks?limit=20"),
 )
+#: Somebody opens a socket as a browser does, says who they are, and goes.
+SOCKET: Asked = ("SOCKET", "/ws")
 
 
 @dataclass(frozen=True, slots=True)

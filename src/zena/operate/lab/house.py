@@ -12,7 +12,7 @@ from typing import Final
 
 from zena.kit.embedded import urls_of_running
 from zena.kit.embedded.initdb import as_account
-from zena.operate.lab.place import NotALab, Place, check_name
+from zena.operate.lab.place import Door, NotALab, Place, check_name
 from zena.operate.lab.traffic import People
 from zena.settings import without_settings
 
@@ -39,9 +39,9 @@ async def house(folder: Path) -> AsyncIterator[tuple[Place, People]]:
             if urls is None:
                 raise NotALab(f"the database of the lab in {folder} does not answer")
             check_name(urls)
-            people = People(url)
+            people = People(url, Door(url))
             await people.enter(link)
-            yield Place(folder, urls, PACE, redis, settings), people
+            yield Place(folder, urls, PACE, redis, settings, people.door), people
 
 
 async def _begun(process: asyncio.subprocess.Process) -> tuple[str, str]:

@@ -25,6 +25,13 @@ SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_
 """
 
 
+@dataclass(slots=True)
+class Door:
+    """Where people open their sockets: at `url`, unless a fault has put something before it."""
+
+    url: str
+
+
 class NotALab(Exception):  # noqa: N818 - says what is
     """Faults are refused here; the message says why."""
 
@@ -33,7 +40,8 @@ class NotALab(Exception):  # noqa: N818 - says what is
 class Place:
     """A running installation with an embedded database.
 
-    `redis` is the URL of a server that is this lab's alone, None without one; `variables` are those of its commands.
+    `redis` is the URL of a server that is this lab's alone, None without one; `variables` are those of its commands;
+    `door` is where its people open sockets.
     """
 
     data_dir: Path
@@ -41,6 +49,7 @@ class Place:
     pace: float
     redis: str | None = None
     variables: Mapping[str, str] = field(default_factory=dict)
+    door: Door = field(default_factory=lambda: Door(""))
 
     async def command(self, *words: str) -> tuple[int, dict[str, Any]]:
         """Run a command of ours with --json, as an operator does; return its exit code and what it said."""
@@ -94,7 +103,9 @@ def place_of(settings: Settings) -> Place:
     if urls is None:
         raise NotALab(f"nothing runs in {settings.data_dir}: `ZENA_ENV=lab zena serve --demo` starts it")
     check_name(urls)
-    return Place(settings.data_dir, urls, settings.pace)  # whoever else uses its Redis is not to feel a fault
+    return Place(
+        settings.data_dir, urls, settings.pace, door=Door(settings.public_url)
+    )  # whoever else uses its Redis is not to feel a fault
 
 
 def check_name(urls: ClusterUrls) -> None:

@@ -6,14 +6,20 @@ import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from ipaddress import ip_network
 from typing import Final
 from urllib.parse import urlsplit
 
+from websockets.asyncio.client import connect
+from websockets.exceptions import WebSocketException
+from websockets.typing import Origin
+
 from zena.kit.beside import beside
 from zena.kit.http import FetchFailed, HttpPolicy, Reply, SafeHttp
 from zena.kit.ids import new_id
-from zena.operate.lab.contract import Asked
+from zena.operate.lab.contract import SOCKET, Asked
+from zena.operate.lab.place import Door
 
 _ASKERS: Final = 4
 _PAUSE: Final = 0.02
@@ -23,9 +29,10 @@ _SESSION: Final = re.compile(r"(?:__Host-)?zena=[^;,]+")
 
 @dataclass(slots=True)
 class People:
-    """Whoever asks at `url`. `asked` counts answers by status, 0 for none."""
+    """Whoever asks at `url`, and opens sockets at the door. `asked` counts answers by status, 0 for none."""
 
     url: str
+    door: Door
     asked: dict[int, int] = field(default_factory=dict)
     _cookie: str = ""
     _http: SafeHttp = field(init=False)
@@ -53,7 +60,10 @@ class People:
                 method, path = wishes[number % len(wishes)]
                 status = 0
                 with suppress(FetchFailed):
-                    status = (await self._send(method, self.url + path, _wrong())).status
+                    if (method, path) == SOCKET:
+                        status = await self._enter_live()
+                    else:
+                        status = (await self._send(method, self.url + path, _wrong())).status
                 self.asked[status] = self.asked.get(status, 0) + 1
                 number += 1
                 await asyncio.sleep(_PAUSE)
@@ -63,6 +73,26 @@ class People:
 
         async with beside(crowd()):
             yield
+
+    async def _enter_live(self) -> int:
+        """Get a ticket, open a socket and show the ticket there; return 101 when let in, 0 when not."""
+        given = await self._send("POST", f"{self.url}/api/v1/auth/ticket", b"{}")
+        if given.status != HTTPStatus.OK:
+            return given.status
+        told = {"op": "authenticate", "ticket": json.loads(given.body)["ticket"]}
+        headers = {"cookie": self._cookie}  # a browser sends it: another port is the same site
+        address = f"ws{self.door.url.removeprefix('http')}/ws"
+        try:
+            async with (
+                asyncio.timeout(_PATIENCE),
+                connect(address, origin=Origin(self.door.url), additional_headers=headers, proxy=None) as socket,
+            ):
+                await socket.recv()
+                await socket.send(json.dumps(told))
+                welcome = json.loads(await socket.recv())
+        except (WebSocketException, OSError, TimeoutError):
+            return 0
+        return HTTPStatus.SWITCHING_PROTOCOLS if welcome["op"] == "authentication" else 0
 
     async def _send(self, method: str, url: str, content: bytes) -> Reply:
         headers = {"cookie": self._cookie} if self._cookie else {}

@@ -123,7 +123,7 @@ async def _realtime(seen: _Seen) -> dict[str, Any]:
         name: {
             one.label: one.n for one in sorted(seen.found.get(f"ws.{metric}", []), key=lambda one: (-one.n, one.label))
         }
-        for name, metric in (("closes", "close"), ("refused", "refused"))
+        for name, metric in (("entering", "enter"), ("closes", "close"), ("refused", "refused"))
     }
     delivery = seen.figures(together(seen.found.get("ws.delivery", [])))
     return {"delivery": delivery, **counted} | await live(seen.conn)
@@ -202,7 +202,7 @@ _PARTS: Final[Mapping[str, tuple[tuple[str, ...], Callable[[_Seen], Awaitable[An
     "database": (("query", "pool.wait"), _database),
     "cache": (("cache", "cache.miss"), _cache),
     "queue": (("job", "job.wait"), _queue),
-    "realtime": (("ws.delivery", "ws.close", "ws.refused"), _realtime),
+    "realtime": (("ws.delivery", "ws.enter", "ws.close", "ws.refused"), _realtime),
     "security": ((), _security),
     "processes": ((), _processes),
     "loop_lag": (("loop.lag",), _loop_lag),

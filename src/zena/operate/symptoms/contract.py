@@ -46,7 +46,8 @@ class Reading:
     """What a signal said of one scope: a route, a kind of job, a family of the cache; "" is the whole installation.
 
     `over` tells whether it is above its limit with enough samples; None is "too few to tell", which is never "well".
-    `calm` tells that it is far enough below, four fifths of the limit, to close what it opened.
+    `calm` tells that it is far enough below, four fifths of the limit, to close what it opened. `severity` is that of
+    this scope where it is not the symptom's.
     """
 
     scope: str
@@ -56,6 +57,7 @@ class Reading:
     value: float | None = None
     limit: float | None = None
     facts: dict[str, Any] = field(default_factory=dict)
+    severity: Severity | None = None
 
 
 @dataclass(frozen=True, slots=True)

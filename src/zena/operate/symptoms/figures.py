@@ -21,7 +21,7 @@ SELECT s.metric, s.label, sum(p.n)::bigint AS n, sum(p.bad)::bigint AS bad, sum(
        coalesce(sum(p.bad) FILTER (WHERE p.minute >= $2), 0)::bigint AS near_bad,
        coalesce(sum(p.slow) FILTER (WHERE p.minute >= $2), 0)::bigint AS near_slow,
        count(DISTINCT p.minute) FILTER (WHERE p.slow > 0) AS slow_minutes,
-       count(DISTINCT p.minute) FILTER (WHERE p.bad > 0) AS bad_minutes
+       count(DISTINCT p.minute) FILTER (WHERE p.bad > 0) AS bad_minutes, count(DISTINCT p.minute) AS minutes
   FROM ops.point p JOIN ops.series s ON s.id = p.series_id
  WHERE p.minute >= $1 AND p.minute <= $3 AND s.metric = ANY ($4) GROUP BY s.metric, s.label ORDER BY s.metric, s.label
 """
@@ -31,7 +31,7 @@ SELECT s.metric, s.label, sum(p.n)::bigint AS n, sum(p.bad)::bigint AS bad, sum(
 class Counted:
     """Events of one series in the long window and in the short one. `ms` is the time of all of them together.
 
-    `slow_minutes` and `bad_minutes` count the minutes of the long window that had any.
+    `minutes` counts those of the long window that had any, `slow_minutes` and `bad_minutes` those with such ones.
     """
 
     metric: str
@@ -45,6 +45,7 @@ class Counted:
     near_slow: int
     slow_minutes: int
     bad_minutes: int
+    minutes: int
 
 
 @dataclass(frozen=True, slots=True)

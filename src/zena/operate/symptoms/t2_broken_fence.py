@@ -37,7 +37,7 @@ def _searching(row: Any) -> Reading:
     )
     facts = {"things": things, "firms": row["firms"], "sessions": row["ways"], "last_at": row["last_at"].isoformat()}
     scope = f"person {row['person']} of {row['tenant']}"
-    return Reading(scope, things >= GRAVE, things < GRAVE, says, float(things), float(GRAVE), facts)
+    return Reading(scope, things >= GRAVE, things < GRAVE, says, float(things), float(GRAVE), facts, Severity.HIGH)
 
 
 async def _fences(look: Look) -> Reading:

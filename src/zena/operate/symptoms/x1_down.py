@@ -47,5 +47,5 @@ async def diagnose(look: Look, reading: Reading) -> Diagnosis:
 
 SYMPTOM: Final = Symptom(
     "X1", "System down", Severity.CRITICAL, watch, diagnose, frozenset({"crash_loop", "not_running"}),
-    folds=frozenset({"W2", "P1"}),
+    folds=frozenset({"W1", "W2", "P1"}),
 )  # fmt: skip

@@ -10,6 +10,7 @@ from zena.kit.logs import get_logger
 from zena.operate.telemetry.flush import Flusher
 from zena.operate.telemetry.recorder import Recorder
 from zena.operate.telemetry.requests import Requests
+from zena.operate.telemetry.shadow import counting
 
 if TYPE_CHECKING:
     from zena.kit.state import State
@@ -51,6 +52,8 @@ def listen(state: "State", recorder: Recorder) -> None:
     telemetry.on_wait.append(recorder.wait)
     telemetry.on_delivery.append(recorder.delivered)
     telemetry.on_live.append(recorder.live)
+    state.cache.shadow.listeners.append(counting(recorder))
+    state.cache.shadow.every *= state.settings.pace
 
 
 async def _watch_loop(recorder: Recorder, role: str) -> None:

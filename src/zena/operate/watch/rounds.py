@@ -115,10 +115,15 @@ def gather(readings: Sequence[Reading], open_scopes: Iterable[str]) -> list[Read
     facts = {"scopes": [one.scope for one in fresh]} | _merged([one.facts for one in fresh])
     worst = max(fresh, key=lambda one: one.value or 0)
     rest = [one for one in readings if one not in fresh]
+    severities = {one.severity for one in fresh}
+    severity = severities.pop() if len(severities) == 1 else None
     return [
-        Reading("several", over=True, calm=False, says=says, value=worst.value, limit=worst.limit, facts=facts),
+        Reading(
+            "several", over=True, calm=False, says=says, value=worst.value, limit=worst.limit, facts=facts,
+            severity=severity,
+        ),
         *rest,
-    ]
+    ]  # fmt: skip
 
 
 def _merged(facts: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
-from zena.operate.lab.contract import EVERYDAY, Fault
+from zena.operate.lab.contract import EVERYDAY, SOCKET, Fault
 from zena.operate.lab.place import Place
 
 
@@ -19,7 +19,7 @@ async def _once(place: Place) -> AsyncIterator[None]:
 
 
 FAULTS: Final = (
-    Fault("clean", "people work"),
+    Fault("clean", "people work", traffic=(*EVERYDAY, SOCKET)),
     Fault("wrong-passwords", "somebody tries passwords", traffic=(*EVERYDAY, ("POST", "/api/v1/auth/login"))),
     Fault("not-found", "programs ask for what is not there",
           traffic=(*EVERYDAY, ("GET", "/api/v1/app/tasks/00000000-0000-7000-8000-000000000000"))),
