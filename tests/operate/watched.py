@@ -43,6 +43,7 @@ class Day:
         return self.now.timestamp()
 
     def later(self, **units: float) -> None:
+        self.made.settle()  # a process does four times a second
         self.now += timedelta(**units)
 
     def request(
