@@ -46,6 +46,7 @@ from zena.kit.strict import StrictRequest, strict_request
 from zena.kit.telemetry import Telemetry
 from zena.kit.templates import Renderer
 from zena.kit.throttle import Settler
+from zena.operate.alerts.teller import telling
 from zena.operate.crossings.noting import noting
 from zena.operate.maintenance.start import note_start, said_at_start
 from zena.operate.maintenance.watch import watching
@@ -174,7 +175,7 @@ def _guarded(state: State, role: str, routes: Sequence[ControllerRouterHandler])
 async def work_jobs(state: State, stop: asyncio.Event) -> None:
     """Be a worker process: take jobs and fire schedules until `stop` is set."""
     await note_start(state.settings)
-    async with watching(state), measuring(state, "worker"), leading(state):
+    async with watching(state), measuring(state, "worker"), leading(state), telling(state):
         await run_worker(state, state.registry, stop)
 
 
