@@ -1,8 +1,10 @@
 """Posting JSON to the other side, and reading what it answers, whatever that is."""
 
 import json
+import ssl
 from collections.abc import Mapping, Sequence
 from email.utils import parsedate_to_datetime
+from functools import cache
 from ipaddress import IPv4Network, IPv6Network
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -25,7 +27,7 @@ async def post(
     parts = urlsplit(url)
     policy = HttpPolicy(ports=frozenset({parts.port or _PORTS[parts.scheme]}), allowed_networks=tuple(networks))
     try:
-        return await SafeHttp(policy).send(
+        return await SafeHttp(policy, tls=_tls()).send(
             "POST", url, headers={"Content-Type": "application/json; charset=utf-8", **headers}, content=content
         )
     except Invalid:
@@ -36,6 +38,12 @@ async def post(
                 taken=False, says="its name leads to a refused address; ZENA_ALERT_NETWORKS allows inner ones"
             )
         return Answer(taken=False, says=f"no answer: {failure.reason}")
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    """The certificates that are trusted; reading them takes a while, in which nothing else would go on."""
+    return ssl.create_default_context()
 
 
 def refused(reply: Reply, says: str = "") -> Answer:
