@@ -47,6 +47,7 @@ COMMANDS = (
     ("shell", LazyCommand("Python with the parts of a process, read only.", "zena.operate.cli.console:app")),
     ("doctor", LazyCommand("Every symptom looked at now, and why it is.", "zena.operate.cli.doctor:app")),
     ("incident", LazyCommand("What was found to be wrong, and how it ended.", "zena.operate.cli.incident:app")),
+    ("alert", LazyCommand("Who is told of incidents: mute, try, list.", "zena.operate.cli.alert:app")),
     ("runbook", LazyCommand("Symptoms, their causes, and remedies that are measured.", "zena.operate.cli.runbook:app")),
     ("lab", LazyCommand("Real faults, in an installation made for them.", "zena.operate.cli.lab:app")),
     ("why", LazyCommand("Why something does not work: its first broken link.", "zena.operate.cli.why:app")),

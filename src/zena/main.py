@@ -49,11 +49,9 @@ from zena.kit.throttle import Settler
 from zena.operate.crossings.noting import noting
 from zena.operate.maintenance.start import note_start, said_at_start
 from zena.operate.maintenance.watch import watching
-from zena.operate.orders.carrying import carrying
 from zena.operate.realtime.answering import answering
-from zena.operate.remedies.automatic import mend
 from zena.operate.telemetry.running import measuring
-from zena.operate.watch.leader import leading
+from zena.operate.tending import tending
 from zena.settings import LiveRing, Role, Settings
 from zena.work.demo.load import load_demo
 
@@ -176,7 +174,7 @@ def _guarded(state: State, role: str, routes: Sequence[ControllerRouterHandler])
 async def work_jobs(state: State, stop: asyncio.Event) -> None:
     """Be a worker process: take jobs and fire schedules until `stop` is set."""
     await note_start(state.settings)
-    async with watching(state), measuring(state, "worker"), leading(state, partial(mend, state)), carrying(state):
+    async with watching(state), measuring(state, "worker"), tending(state):
         await run_worker(state, state.registry, stop)
 
 

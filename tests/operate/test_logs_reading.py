@@ -20,7 +20,8 @@ from zena.cli import CommandError
 from zena.kit.embedded import ClusterUrls
 from zena.kit.exits import Exit
 from zena.kit.logfile import LogFile
-from zena.operate.cli.logs import _channels, _level, _span
+from zena.operate.cli.logs import _channels, _level
+from zena.operate.cli.spans import length
 from zena.operate.logs.following import following
 from zena.operate.logs.reading import Line, Wanted, newest
 
@@ -150,7 +151,7 @@ def test_what_cannot_be_is_told_in_one_line(tmp_path: Path) -> None:
     refusals: list[tuple[Callable[[Any], object], object, str]] = [
         (_level, "loud", "there is no level 'loud'"),
         (_channels, ["app,apps"], "there is no channel 'apps'"),
-        (_span, "yesterday", "'yesterday' is no length of time"),
+        (length, "yesterday", "'yesterday' is no length of time"),
     ]
     for check, given, says in refusals:
         with pytest.raises(CommandError, match=says) as refused:

@@ -15,6 +15,7 @@ from zena.operate.backup.making import create
 from zena.operate.backup.refusal import NothingThere, Refused
 from zena.operate.backup.wal import seal
 from zena.operate.crossings import checking as crossings
+from zena.operate.incidents import retention
 from zena.operate.integrity import store
 from zena.operate.integrity.look import eyes, look
 from zena.operate.telemetry import rollup
@@ -55,6 +56,7 @@ async def keep_house(work: JobWork) -> None:
     async with operations(work) as conn:
         await rollup.make_partitions(conn)
         await rollup.drop_old(conn, work.state.clock.now())
+        await retention.drop_old(conn, work.state.clock.now())
 
 
 async def look_for_crossings(work: JobWork) -> None:

@@ -5,6 +5,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import NamedTuple
 
+from zena.settings.alerts import AlertSettings
 from zena.settings.model import Settings
 from zena.settings.places import default_data_dir
 from zena.settings.problems import Problem
@@ -14,7 +15,8 @@ FILE = "_FILE"
 CONFIG = "ZENA_CONFIG_FILE"
 #: Names other products use for the same thing; ours win where both are set.
 SYNONYMS = {"DATABASE_URL": "ZENA_DATABASE_URL", "REDIS_URL": "ZENA_REDIS_URL"}
-VARIABLES = {f"{PREFIX}{name.upper()}": name for name in Settings.model_fields}
+_NAMES = sorted(Settings.model_fields, key=AlertSettings.model_fields.__contains__)  # what is inherited stands last
+VARIABLES = {f"{PREFIX}{name.upper()}": name for name in _NAMES}
 SECRET = frozenset(name for name, field in Settings.model_fields.items() if "SecretStr" in repr(field.annotation))
 
 _DATA = "ZENA_DATA_DIR"

@@ -16,7 +16,7 @@ from zena.settings.model import Settings
 from zena.settings.places import why_not_writable
 from zena.settings.problems import Problem, SettingsError
 from zena.settings.rules import contradictions
-from zena.settings.types import masked
+from zena.settings.types import hidden
 
 __all__ = ["VARIABLES", "described", "differing", "load_settings"]
 
@@ -111,7 +111,7 @@ def _refused(item: Any, values: Mapping[str, str]) -> Problem:
     field = str(item["loc"][0]) if item["loc"] else ""
     variable = f"{PREFIX}{field.upper()}"
     raw = values.get(variable, "nothing")
-    found = (masked(raw) if "://" in raw else "***") if field in SECRET else raw
+    found = hidden(raw) if field in SECRET else raw
     wanted = str(item["msg"]).removeprefix("Value error, ").removeprefix("Input should be ")
     return Problem(variable, found[:120], wanted)
 
@@ -157,7 +157,7 @@ def _plain(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, SecretStr):
-        return masked(value.get_secret_value())
+        return hidden(value.get_secret_value())
     if isinstance(value, tuple):
         return ", ".join(str(item) for item in value)
     return str(value).lower() if isinstance(value, bool) else str(value)

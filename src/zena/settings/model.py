@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from zena.settings.alerts import AlertSettings
 from zena.settings.places import default_data_dir
 from zena.settings.types import (
     DatabaseUrl,
@@ -40,7 +41,7 @@ class Role(StrEnum):
     BACKUP = "backup"
 
 
-class Settings(BaseSettings):
+class Settings(AlertSettings):
     """What an installation may decide. Immutable; `load_settings` reads the environment, the constructor does not."""
 
     model_config = SettingsConfigDict(env_prefix="ZENA_", frozen=True, extra="forbid", validate_default=False)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from urllib.parse import parse_qs, urlsplit
 
+from zena.settings.alerts import AlertSettings
 from zena.settings.model import Settings
 from zena.settings.problems import Problem
 from zena.settings.types import masked, weakness
@@ -30,6 +31,7 @@ def contradictions(settings: Settings, refused: frozenset[str] = frozenset()) ->
     for rule, on in (
         (_database, {"database_url"}),
         (_mail, {"mail_from"}),
+        (_alerts, {*AlertSettings.model_fields, "smtp_url"}),
         (_websocket, {"websocket_url", "websocket_port", "public_url", "port"}),
         (_sessions, {"session_idle_hours", "session_absolute_days"}),
         (_production, {"env"}),
@@ -53,6 +55,19 @@ def _database(settings: Settings) -> Iterator[Problem]:
 def _mail(settings: Settings) -> Iterator[Problem]:
     if settings.smtp_url is not None and settings.mail_from is None:
         yield Problem("ZENA_MAIL_FROM", "nothing", "the sender's address, because ZENA_SMTP_URL is set")
+
+
+def _alerts(settings: Settings) -> Iterator[Problem]:
+    """A channel that lacks a part would be silent, and only be missed in the night it is needed."""
+    for one, other in (("slack_token", "slack_channel"), ("webhook_url", "webhook_secret")):
+        there = [name for name in (one, other) if getattr(settings, f"alert_{name}") is not None]
+        if len(there) == 1:
+            missing = other if there == [one] else one
+            yield Problem(
+                f"ZENA_ALERT_{missing.upper()}", "nothing", f"a value, because ZENA_ALERT_{there[0].upper()} is set"
+            )
+    if settings.alert_mail and settings.smtp_url is None:
+        yield Problem("ZENA_SMTP_URL", "nothing", "the mail server, because ZENA_ALERT_MAIL is set")
 
 
 def _websocket(settings: Settings) -> Iterator[Problem]:

@@ -19,6 +19,7 @@ _RUNBOOK = "D1 D2 A1 A2 B1 B2 C1 C2 Q1 Q2 W1 W2 T1 T2 U1 E1 P1 X1 X2"
 SYMPTOMS = frozenset(_RUNBOOK.split())
 KNOWN_SECRETS = frozenset(_KNOWN.split())
 SHORTEST_SECRET = 12
+SHORTEST_SIGNING = 16
 CHANNELS = ("app", "audit", "security", "performance", "jobs")
 LEVELS = ("debug", "info", "warning", "error", "critical")
 _PASSWORD = re.compile(r"(?<=://)([^:/?#@]*):([^@/?#]*)@|(?<=[?&]password=)([^&#]*)")
@@ -27,6 +28,20 @@ _PASSWORD = re.compile(r"(?<=://)([^:/?#@]*):([^@/?#]*)@|(?<=[?&]password=)([^&#
 def masked(url: str) -> str:
     """Return a URL with its password replaced, for people to read."""
     return _PASSWORD.sub(lambda m: f"{m[1]}:***@" if m[1] is not None else "***", url)
+
+
+def hidden(secret: str) -> str:
+    """Return what may be shown of a secret: of an address its host, or all but the password; of anything else nothing.
+
+    The path of an address to which things are posted is often the key to it.
+    """
+    if "://" not in secret:
+        return "***"
+    scheme, _, rest = secret.partition("://")
+    if scheme not in {"http", "https"}:
+        return masked(secret)
+    host, slash, path = rest.partition("/")
+    return f"{scheme}://{host.rpartition('@')[2]}{'/***' if slash and path else ''}"
 
 
 def _split(value: str, kind: str) -> SplitResult:
@@ -126,6 +141,36 @@ def _symptoms(value: Any) -> Any:
     return given
 
 
+def _addresses(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    given = tuple(part for part in re.split(r"[,\s]+", value.strip()) if part)
+    for part in given:
+        if not re.fullmatch(r"[^\s@<>\":]+@[^\s@<>\":]+", part):
+            raise ValueError(f"addresses like ops@example.com, separated by commas; {part[:80]!r} is none")
+    return tuple(dict.fromkeys(given))
+
+
+def _token(value: SecretStr) -> SecretStr:
+    token = value.get_secret_value()
+    if not (token.isascii() and token.isprintable()) or " " in token:
+        raise ValueError("a key as the other side shows it: letters, digits and signs, without blanks")
+    return value
+
+
+def _secret(value: SecretStr) -> SecretStr:
+    if len(value.get_secret_value()) < SHORTEST_SIGNING:
+        raise ValueError(f"a secret of at least {SHORTEST_SIGNING} characters; `openssl rand -hex 32` makes one")
+    return value
+
+
+def _api(value: str) -> str:
+    parts = _split(value, "web")
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username or parts.fragment:
+        raise ValueError("an address like https://alerts.example.com/hook, without user or fragment")
+    return value.rstrip("/")
+
+
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_database)]
 RedisUrl = Annotated[SecretStr, scheme_of("redis", "rediss", "unix")]
 StorageUrl = Annotated[SecretStr, scheme_of("file", "s3")]
@@ -133,6 +178,11 @@ SmtpUrl = Annotated[SecretStr, scheme_of("smtp", "smtps")]
 PageUrl = Annotated[str, AfterValidator(_page)]
 SocketUrl = Annotated[str, AfterValidator(_socket)]
 MailAddress = Annotated[str, AfterValidator(_address)]
+MailAddresses = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_addresses)]
+Token = Annotated[SecretStr, AfterValidator(_token)]
+AlertSecret = Annotated[SecretStr, AfterValidator(_secret)]
+ApiUrl = Annotated[str, AfterValidator(_api)]
+HookUrl = Annotated[SecretStr, AfterValidator(lambda value: SecretStr(_api(value.get_secret_value())))]
 LogChannels = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_channels)]
 Symptoms = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_symptoms)]
 Networks = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_networks)]

@@ -84,7 +84,7 @@ def report(number: Number) -> None:
 
 @app.command()
 def ack(number: Number) -> None:
-    """Say that you look after it; a second time changes nothing.
+    """Say that you look after it: nobody else is called for an hour. A second time renews that.
 
     Example: zena incident ack 12
     """
@@ -92,7 +92,10 @@ def ack(number: Number) -> None:
 
     now, who = SystemClock().now(), here()
     _do(number, lambda conn: acknowledge(conn, number, who, now))
-    say({"id": number, "acknowledged_by": who}, f"incident {number} is yours, {who}")
+    say(
+        {"id": number, "acknowledged_by": who},
+        f"incident {number} is yours, {who}; nobody else is called for an hour, unless it becomes worse",
+    )
 
 
 @app.command()

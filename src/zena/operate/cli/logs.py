@@ -1,6 +1,5 @@
 """`zena logs`: the log files of every channel as one stream, and errors by what they have in common."""
 
-import re
 import sys
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -12,12 +11,12 @@ import typer
 from zena.cli import CommandError, ask_as, say, settings
 from zena.kit.clock import SystemClock
 from zena.kit.exits import Exit
+from zena.operate.cli.spans import length
 from zena.settings import Role
 
 if TYPE_CHECKING:
     from zena.operate.logs.reading import Line, Wanted
 
-_UNITS = {"s": 1, "min": 60, "m": 60, "h": 3_600, "d": 86_400}
 _EVERY = 0.25
 #: How far errors are looked back on where nobody says.
 _DAY = timedelta(days=1)
@@ -49,7 +48,7 @@ def logs(  # noqa: PLR0913, PLR0917 - the filters of one list
 
     if by_code and follow:
         raise CommandError("--by-code counts what is there; leave out --follow", Exit.USAGE)
-    moment = SystemClock().now() - _span(since) if since else None
+    moment = SystemClock().now() - length(since) if since else None
     wanted = Wanted(_channels(channel), _level(level), grep, request, str(tenant) if tenant else None, moment)
     if by_code:
         _by_code(wanted, number)
@@ -142,13 +141,6 @@ def _level(given: str) -> str:
     if given.lower() not in LEVELS:
         raise CommandError(f"there is no level {given!r}: {', '.join(LEVELS)}", Exit.USAGE)
     return given.lower()
-
-
-def _span(text: str) -> timedelta:
-    found = re.fullmatch(r"(\d{1,6}(?:\.\d+)?)\s*(s|min|m|h|d)", text.strip().lower())
-    if found is None:
-        raise CommandError(f"{text!r} is no length of time: 90s, 15min, 1h, 2d", Exit.USAGE)
-    return timedelta(seconds=float(found[1]) * _UNITS[found[2]])
 
 
 def _text(line: "Line") -> str:

@@ -35,6 +35,7 @@ async def _read(conn: "Raw", now: datetime, window: timedelta) -> dict[str, Any]
     from zena.operate.incidents.listing import listed
     from zena.operate.integrity.store import last
     from zena.operate.metrics.report import report
+    from zena.operate.notices.standing import in_short
     from zena.operate.symptoms.catalogue import SYMPTOMS
     from zena.operate.telemetry.rollup import count_objectives
     from zena.operate.watch.now import cost, silent
@@ -53,6 +54,7 @@ async def _read(conn: "Raw", now: datetime, window: timedelta) -> dict[str, Any]
     return await report(conn, now, window) | {
         "server": dict(server),
         "incidents": await listed(conn, closed=False, since=now, limit=100),
+        "alerts": await in_short(conn, settings().alert_channels, now),
         "watch": await cost(conn, settings().pace),
         "unwatched": await silent(conn, SYMPTOMS, now, settings().pace),
         "integrity": await last(conn),
@@ -106,6 +108,7 @@ def _lines(found: dict[str, Any]) -> list[str]:
         f"cache      {_share(cache['hit_rate'])} of {cache['lookups']} look-ups",
         f"queue      {waiting} waiting, {held} held; {queue['count']} run, {queue['bad']} failed",
         f"incidents  {_incidents(found['incidents'])}",
+        f"alerts     {_alerts(found['alerts'])}",
         f"watch      {_cost(found['watch'])}",
         *(f"watch      NOT WATCHED {line}" for line in found["unwatched"]),
         f"integrity  {_whole(found['integrity'])}",
@@ -121,6 +124,17 @@ def _lines(found: dict[str, Any]) -> list[str]:
 def _incidents(found: list[dict[str, Any]]) -> str:
     told = [f"{one['id']} {one['symptom']} ({one['cause'] or 'not explained yet'})" for one in found]
     return f"{len(found)} OPEN: {', '.join(told[:5])}: `zena incident list`" if found else "none open"
+
+
+def _alerts(alerts: dict[str, Any]) -> str:
+    if not alerts["channels"]:
+        return "NOBODY WOULD BE TOLD: no channel is set, `zena alert list` says how"
+    told = [", ".join(alerts["channels"])]
+    told += [f"FAILING {name}: {error}" for name, error in alerts["failing"].items()]
+    told += [f"{alerts['given_up']} GIVEN UP within a day"] if alerts["given_up"] else []
+    told += [f"{alerts['waiting']} wait"] if alerts["waiting"] else []
+    told += [f"MUTED {one['symptom'] or 'all'} until {one['until']:%Y-%m-%d %H:%M} UTC" for one in alerts["muted"]]
+    return "; ".join(told)
 
 
 def _cost(watch: dict[str, float]) -> str:

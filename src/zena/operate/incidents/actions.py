@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from zena.kit.db import Raw
 from zena.operate.incidents import timeline
+from zena.operate.notices.outbox import follow
 from zena.operate.symptoms.contract import Diagnosis, Reading, Symptom
 
 #: Who acts when nobody does: the program that watches.
@@ -17,9 +18,20 @@ INSERT INTO ops.incident (symptom, scope, severity, says, began_at, opened_at) V
 ON CONFLICT (symptom, scope) WHERE closed_at IS NULL DO NOTHING RETURNING id
 """
 _FIND: Final = "SELECT * FROM ops.incident WHERE id = $1 FOR UPDATE"
-_ACK: Final = "UPDATE ops.incident SET acked_at = $2 WHERE id = $1"
+_ACK: Final = "UPDATE ops.incident SET acked_at = coalesce(acked_at, $2) WHERE id = $1"
+_LAST_ACK: Final = "SELECT max(at) FROM ops.incident_event WHERE incident_id = $1 AND kind = 'acknowledged'"
+#: Within so long a second acknowledgement is the first one, sent twice.
+_ONCE: Final = timedelta(minutes=1)
 _CLOSE: Final = """
-UPDATE ops.incident SET closed_at = $2, mitigated_at = $3, verified_at = $4 WHERE id = $1
+UPDATE ops.incident SET closed_at = $2, mitigated_at = coalesce(mitigated_at, $3), verified_at = $4 WHERE id = $1
+"""
+# What has a graver consequence is as grave itself: a consequence is told to nobody.
+_WORSE: Final = """
+UPDATE ops.incident p SET severity = c.severity, worse_at = $3 FROM ops.incident c
+ WHERE p.id = $1 AND c.id = $2
+   AND array_position(ARRAY['critical', 'high', 'medium'], c.severity)
+     < array_position(ARRAY['critical', 'high', 'medium'], p.severity)
+RETURNING p.severity, p.parent_id
 """
 
 
@@ -48,18 +60,26 @@ async def note_diagnosis(conn: Raw, incident: int, diagnosis: Diagnosis, now: da
 
 
 async def fold(conn: Raw, incident: int, parent: int, now: datetime) -> None:
-    """Make an incident a consequence of another."""
+    """Make an incident a consequence of another, which becomes as grave as it is. Whoever was told of it is told so."""
     await conn.execute("UPDATE ops.incident SET parent_id = $2 WHERE id = $1", incident, parent)
     await timeline.add(conn, incident, now, "folded", WATCH, {"into": parent})
+    await follow(conn, incident, "closed", f"a consequence of incident {parent}, and told of there", now)
+    above: int | None = parent
+    while above is not None and (worse := await conn.fetchrow(_WORSE, above, incident, now)):
+        text = f"it is {worse['severity']} now, as incident {incident} is, which is a consequence of it"
+        await timeline.add(conn, above, now, "note", WATCH, {"text": text})
+        above = worse["parent_id"]
 
 
 async def acknowledge(conn: Raw, incident: int, actor: str, now: datetime) -> None:
-    """Say that somebody looks after it. A second time changes nothing. Raises NoIncident, Closed."""
+    """Say that somebody looks after it, for an hour; again renews it. Raises NoIncident, Closed."""
     async with conn.transaction():
-        found = await _still_open(conn, incident)
-        if found["acked_at"] is None:
+        await _still_open(conn, incident)
+        last = await conn.fetchval(_LAST_ACK, incident)
+        if last is None or now >= last + _ONCE:
             await conn.execute(_ACK, incident, now)
             await timeline.add(conn, incident, now, "acknowledged", actor, {})
+            await follow(conn, incident, "acknowledged", f"by {actor}", now, which=f"{now:%Y%m%dT%H%M%S}")
 
 
 async def note(conn: Raw, incident: int, actor: str, text: str, now: datetime) -> None:
@@ -81,6 +101,7 @@ async def close(conn: Raw, incident: int, actor: str, reason: str, now: datetime
             "DELETE FROM ops.symptom WHERE symptom = $1 AND scope = $2", found["symptom"], found["scope"]
         )
         await timeline.add(conn, incident, now, "closed", actor, {"reason": reason})
+        await follow(conn, incident, "closed", f"by {actor}: {reason}", now)
 
 
 async def close_verified(conn: Raw, symptom: str, reading: Reading, calm_since: datetime, now: datetime) -> int | None:
@@ -93,6 +114,7 @@ async def close_verified(conn: Raw, symptom: str, reading: Reading, calm_since: 
     if incident is not None:
         await conn.execute(_CLOSE, incident, now, calm_since, now)
         await timeline.add(conn, incident, now, "closed", WATCH, {"reason": "calm again", "says": reading.says})
+        await follow(conn, incident, "closed", f"calm again: {reading.says}", now)
     return incident
 
 

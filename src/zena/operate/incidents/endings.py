@@ -5,12 +5,14 @@ from typing import Final
 
 from zena.kit.db import Raw
 from zena.operate.incidents import timeline
+from zena.operate.notices.outbox import follow
 
 INTERRUPTED: Final = "its effect is unknown: look before anything else"
 _END: Final = """
 UPDATE ops.remedy_run SET ended_at = $2, verdict = $3, says = $4
  WHERE id = $1 AND ended_at IS NULL RETURNING incident_id
 """
+_MITIGATED: Final = "UPDATE ops.incident SET mitigated_at = $2 WHERE id = $1 AND mitigated_at IS NULL"
 _UNFINISHED: Final = "SELECT * FROM ops.remedy_run WHERE ended_at IS NULL ORDER BY id"
 
 
@@ -20,9 +22,13 @@ async def end(conn: Raw, run: int, verdict: str, says: str, *, actor: str, now: 
         row = await conn.fetchrow(_END, run, now, verdict, says)
         if row is None:
             return False
-        body = {"run": run, "verdict": verdict, "text": f"run {run}: {verdict}, {says}"}
+        text = f"run {run}: {verdict}, {says}"
+        body = {"run": run, "verdict": verdict, "text": text}
         if row["incident_id"] is not None:
             await timeline.add(conn, row["incident_id"], now, "remedy verdict", actor, body)
+            await follow(conn, row["incident_id"], "verdict", text, now, which=str(run))
+            if verdict == "fixed":
+                await conn.execute(_MITIGATED, row["incident_id"], now)
     return True
 
 

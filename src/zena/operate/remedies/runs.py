@@ -9,6 +9,7 @@ from typing import Any, Final
 from zena.kit.changes import record
 from zena.kit.db import Raw
 from zena.operate.incidents import timeline
+from zena.operate.notices.outbox import follow
 from zena.operate.remedies.contract import Planned, Target
 
 #: One remedy may be applied so often to one target within the hour.
@@ -25,6 +26,11 @@ SELECT $1, $2, $3, $4, $5, $6::text::jsonb, $7, concat_ws(':', $7::text, count(r
   FROM (SELECT id FROM ops.remedy_run WHERE plan_hash = $7) AS r RETURNING id
 """
 _UNDONE: Final = "UPDATE ops.remedy_run SET undone_at = $2, undone_by = $3 WHERE id = $1"
+# What was mended by it is not any more, unless by another.
+_NOT_MENDED: Final = """
+UPDATE ops.incident i SET mitigated_at = NULL WHERE i.id = $1 AND i.closed_at IS NULL AND NOT EXISTS (SELECT
+  FROM ops.remedy_run r WHERE r.incident_id = i.id AND r.verdict = 'fixed' AND r.undone_at IS NULL)
+"""
 _SPENT: Final = """
 SELECT count(*) FROM ops.remedy_run WHERE remedy = $1 AND symptom = $2 AND scope = $3 AND at > $4 AND at <= $5
 """
@@ -62,8 +68,10 @@ async def undone(conn: Raw, run: Mapping[str, Any], actor: str, now: datetime, w
     """Write down that a run was taken back."""
     async with conn.transaction():
         await conn.execute(_UNDONE, run["id"], now, actor)
+        await conn.execute(_NOT_MENDED, run["incident_id"])
         body = {"run": run["id"], "text": f"run {run['id']} is taken back: {why}"}
         await _told(conn, run["incident_id"], now, "remedy undone", actor, body)
+        await follow(conn, run["incident_id"], "verdict", str(body["text"]), now, which=f"{run['id']}:undone")
         await record(conn, "remedy", f"{run['remedy']} taken back", actor=actor, after={"run": run["id"]})
 
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 from zena.kit.db import Raw
 from zena.kit.logs import get_logger
 from zena.operate.incidents import actions
+from zena.operate.notices.telling import tell_opened
 from zena.operate.symptoms.catalogue import SYMPTOMS
 from zena.operate.symptoms.contract import Diagnosis, Look, Reading, Symptom
 from zena.operate.watch.states import Standing, step
@@ -164,5 +165,6 @@ async def _explain(look: Look, symptom: Symptom, incident: int, reading: Reading
             await actions.fold(look.conn, incident, parent, look.now)
         for row in await look.conn.fetch(_CHILDREN, sorted(symptom.folds), look.since(TOGETHER), incident):
             await actions.fold(look.conn, row["id"], incident, look.now)
+        await tell_opened(look.conn, look.settings, incident, look.now)
     log.warning("incident opened", incident=incident, symptom=symptom.id, scope=reading.scope, cause=diagnosis.cause)
     return Opened(incident, symptom, reading, diagnosis)
