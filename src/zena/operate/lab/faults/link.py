@@ -47,6 +47,8 @@ async def _slow(place: Place) -> AsyncIterator[None]:
 
 
 FAULTS: Final = (
+    Fault("dashboard-far", "dashboards wait for a database that is far", "D1", "database_link",
+          also=frozenset({"A1", "B1", "B2", "Q1", "Q2", "W2"}), heal=_put_back, broken=_slow),
     Fault("database-far", "the way to the database has become long", "A1", "database_link",
           also=frozenset({"B1", "B2", "D1", "Q1", "Q2", "W2"}), heal=_put_back, broken=_slow),
 )  # fmt: skip

@@ -13,8 +13,6 @@ from zena.operate.lab.contract import Fault
 from zena.operate.lab.place import Place
 
 _SLOW: Final = frozenset({"A1", "D1"})
-#: Seconds for which a process that is starved stands still, and runs.
-_STOPPED, _RUNNING = 0.5, 0.15
 
 
 def _send(pids: Iterable[int], what: signal.Signals) -> None:
@@ -50,24 +48,6 @@ async def _dying(place: Place) -> AsyncIterator[None]:
 
     async with beside(kill()):
         yield
-
-
-@asynccontextmanager
-async def _starved(place: Place) -> AsyncIterator[None]:
-    """The machine lets web processes run for a moment only, again and again, as one with too little time to give."""
-
-    async def starve() -> None:
-        while True:
-            _send(place.webs(), signal.SIGSTOP)
-            await asyncio.sleep(_STOPPED)
-            _send(place.webs(), signal.SIGCONT)
-            await asyncio.sleep(_RUNNING)
-
-    try:
-        async with beside(starve()):
-            yield
-    finally:
-        await _go_on(place)
 
 
 async def _put_back(place: Place) -> None:
@@ -108,8 +88,6 @@ def _logs(place: Place) -> Path:
 
 
 FAULTS: Final = (
-    Fault("web-starved", "web processes are given too little time by their machine", "D1", "loop_blocked",
-          also=frozenset({"A1", "B1", "B2", "C1", "C2"}), heal=_go_on, broken=_starved),
     Fault("web-frozen", "every web process stands still", "X1", "not_running", also=_SLOW, heal=_go_on, broken=_frozen),
     Fault("web-dying", "web processes die again and again", "X1", "crash_loop", also=_SLOW, broken=_dying),
     Fault("log-folder-lost", "the disk of the logs is not mounted", "E1", "folder_gone", heal=_put_back,
