@@ -149,6 +149,16 @@ async def test_what_the_loader_raises_passes_through(cache: Cache) -> None:
     assert (await read(cache, Loads())).reason is Reason.COLD
 
 
+async def test_a_shared_cache_that_was_cleared_did_not_forget_by_itself(redis_url: str) -> None:
+    cache = Cache(redis_url)
+    await cache.start()
+    tenant = new_id()
+    await read(cache, Loads(), tenant=tenant)
+    await cache.store._backend.clear()  # with all notes
+    assert (await read(cache, Loads(), tenant=tenant)).reason is Reason.UNKNOWN
+    await cache.stop()
+
+
 async def test_keys_are_listed_by_pattern(cache: Cache) -> None:
     await read(cache, Loads())
     await read(cache, Loads(), family="team")

@@ -1,6 +1,7 @@
 """Faults are real, are put into a lab only, are found and named, and leave nothing behind."""
 
 import json
+import os
 import signal
 import subprocess
 from pathlib import Path
@@ -18,6 +19,7 @@ from zena.operate.lab.catalogue import FAULTS
 from zena.operate.symptoms.catalogue import BY_ID
 
 LAB: dict[str, object] = {"ZENA_ENV": "lab", "ZENA_PACE": 0.05}
+TWO = 2
 FORCED = "SELECT relforcerowsecurity FROM pg_class WHERE relname = 'label'"
 
 
@@ -33,6 +35,11 @@ def test_a_fault_names_a_symptom_that_is_watched_and_a_cause_that_it_may_have() 
     assert any(not fault.symptom for fault in FAULTS), "there are shams"
 
 
+def test_every_symptom_is_tried_with_two_causes() -> None:
+    causes = {symptom: {fault.cause for fault in FAULTS if fault.symptom == symptom} for symptom in BY_ID}
+    assert {symptom for symptom, found in causes.items() if len(found) < TWO} == set()
+
+
 @pytest.mark.parametrize(
     ("words", "values", "code", "says"),
     [
@@ -42,8 +49,9 @@ def test_a_fault_names_a_symptom_that_is_watched_and_a_cause_that_it_may_have() 
         (("heal",), LAB, Exit.PERMISSION, "nothing runs in"),
         (("heal",), LAB | {"ZENA_DATABASE_URL": "postgresql://a@b/c"}, Exit.PERMISSION, "ZENA_DATABASE_URL is set"),
         (("run", "no-such"), LAB, Exit.USAGE, "there is no fault no-such"),
-        (("run",), LAB, Exit.USAGE, "name faults, or --all"),
-        (("run", "--all", "task-lock"), LAB, Exit.USAGE, "name faults, or --all"),
+        (("run",), LAB, Exit.USAGE, "name faults, or --all, or --clean MINUTES"),
+        (("run", "--all", "task-lock"), LAB, Exit.USAGE, "name faults, or --all, or --clean MINUTES"),
+        (("run", "--clean", "1", "task-lock"), LAB, Exit.USAGE, "name faults, or --all, or --clean MINUTES"),
     ],
 )
 def test_it_is_refused_where_it_is_not_meant(
@@ -84,14 +92,14 @@ def test_a_lab_that_was_killed_is_healed_and_another_database_is_never_touched()
             assert ask(urls.ops, FORCED) is True, "Ctrl-C takes it back"
 
 
-def tried(folder: Path, *words: str) -> dict[str, Any]:
+def tried(folder: Path, *words: str, seconds: float = 400) -> dict[str, Any]:
     """Run a lab, with settings of other products about, which it must not take up; return its rows by fault."""
     somebody = {"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/theirs", "REDIS_URL": "redis://127.0.0.1:1/0"}
     found = variables(ZENA_DATA_DIR=folder, **LAB, **somebody)
     line = command("lab", "run", *words, "--json", module="zena")
-    ran = subprocess.run(line, env=found, capture_output=True, text=True, timeout=400, check=False)
+    ran = subprocess.run(line, env=found, capture_output=True, text=True, timeout=seconds, check=False)
     assert ran.stdout, ran.stderr
-    rows = {row["fault"]: row for row in json.loads(ran.stdout)}
+    rows = {row["fault"]: row for row in json.loads(ran.stdout)["rows"]}
     assert [row for row in rows.values() if not row["well"]] == []
     assert ran.returncode == Exit.OK
     return rows
@@ -112,6 +120,13 @@ def test_faults_are_found_named_and_mended_and_a_sham_opens_nothing(tmp_path: Pa
 @pytest.mark.parametrize("symptom", sorted({fault.symptom for fault in FAULTS}), ids=lambda symptom: symptom or "sham")
 def test_every_fault_is_found_named_and_mended(tmp_path: Path, symptom: str) -> None:
     tried(tmp_path, *(fault.id for fault in FAULTS if fault.symptom == symptom))
+
+
+@pytest.mark.proof
+def test_nothing_opens_while_people_only_work(tmp_path: Path) -> None:
+    minutes = "30" if os.environ.get("ZENA_FULL_SIZE") else "1"
+    rows = tried(tmp_path, "--clean", minutes, seconds=60 * float(minutes) + 300)
+    assert sorted(rows) == ["mixed"]
 
 
 @pytest.mark.proof

@@ -190,8 +190,21 @@ async def test_a_burning_budget_comes_with_its_bill(day: Day) -> None:
     day.request("/dashboard", 900, times=120)
     opened = await rounds(day, p1_broken_promise.SYMPTOM)
     (slow,) = [one for one in opened if one.reading.scope == "dashboard"]
-    assert slow.diagnosis.cause == "spender"
+    assert slow.diagnosis.cause == "slowness"
     assert slow.diagnosis.causes[0].evidence[0].says.startswith("100% GET /dashboard: 120 of 160")
+
+
+async def test_a_budget_that_failures_spend_is_told_from_one_that_slowness_spends(day: Day) -> None:
+    """And an hour is half as long at half the pace: the quiet time before lies outside of it."""
+    day.request("/labels", 80, times=1200)
+    await p1_broken_promise.SYMPTOM.watch(await day.look())
+    day.later(minutes=40)
+    day.request("/labels", 20, times=120, status=500)
+    for pace, hour in ((1.0, False), (0.5, True)):
+        look = await day.look(pace)
+        (reading,) = [one for one in await p1_broken_promise.SYMPTOM.watch(look) if one.scope == "errors"]
+        assert (reading.over, "over 1h" in reading.says) == (True, hour)
+        assert (await p1_broken_promise.SYMPTOM.diagnose(look, reading)).cause == "failures"
 
 
 async def test_a_symptom_that_cannot_be_looked_at_is_said_to_be_so_and_keeps_none_of_the_others(day: Day) -> None:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -11,8 +12,10 @@ import pytest
 from pydantic import SecretStr
 
 from tests.kit.bed import until
+from tests.kit.pg import open_folder
 from zena.kit.embedded import ClusterUrls
 from zena.kit.state import State
+from zena.operate.lab.link import Link
 from zena.operate.symptoms.catalogue import BY_ID
 from zena.operate.watch.leader import Leader, leading
 
@@ -86,6 +89,26 @@ async def test_a_connection_that_was_cut_is_dialled_anew(quick: State, ops: Any)
         await ops.execute(cut)
         await ops.execute("DELETE FROM ops.detector")
         await seen(ops, _LOOKED, lambda row: row[0] == len(BY_ID))
+
+
+async def test_how_long_the_database_was_away_is_written_down(quick: State, urls: ClusterUrls, ops: Any) -> None:
+    sockets, name = Path(urls.ops.partition("?host=")[2]), ".s.PGSQL.5432"
+    with open_folder("zk-") as folder:
+        way = SecretStr(urls.ops.replace(str(sockets), str(folder)))
+        far = replace(quick, settings=quick.settings.model_copy(update={"database_ops_url": way}))
+        told = "SELECT what FROM ops.change WHERE at >= $1 AND actor = 'watch' AND what LIKE 'the database did not%'"
+        began = await ops.fetchval("SELECT now()")
+        link = Link(sockets / name, down=True)
+        async with link.listening(folder / name), leading(far):
+            await asyncio.sleep(1)
+            assert await ops.fetchval(told, began) is None
+            link.down = False
+            await seen(ops, _LOOKED, lambda row: row[0] == len(BY_ID))
+            assert "s: nothing was watched" in await ops.fetchval(told, began)
+            link.cut()
+            await ops.execute("DELETE FROM ops.detector")
+            await seen(ops, _LOOKED, lambda row: row[0] == len(BY_ID))
+        assert len(await ops.fetch(told, began)) == 1, "a moment is no outage"
 
 
 async def test_without_the_role_for_it_nobody_watches(state: State, ops: Any) -> None:

@@ -178,15 +178,15 @@ class Cache:
         return envelope
 
     async def _note(self, key: CacheKey) -> Note | None:
+        ours = self._notes.get(key.place)
         if not self.store.shared:
-            return self._notes.get(key.place)
+            return ours
         note: Note | None = _decoded(await self.store.get(f"note:{key.place}"), Note)
-        return note
+        return note or ours  # whoever clears the shared cache takes its notes too
 
     async def _keep_note(self, key: CacheKey, note: Note) -> None:
         if self.store.shared:
             await self.store.set(f"note:{key.place}", msgspec.json.encode(note).decode(), _NOTE_KEPT.total_seconds())
-            return
         self._notes[key.place] = note
         self._notes.move_to_end(key.place)
         if len(self._notes) > _NOTES:

@@ -1,10 +1,11 @@
 """`zena lab`: real faults in an installation made for them, and whether they are found and named."""
 
 import asyncio
+import itertools
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -89,46 +90,70 @@ def heal() -> None:
 def run(
     faults: Annotated[list[str] | None, typer.Argument(help="Names of faults; none with --all.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="Every fault and every sham.")] = False,
+    clean: Annotated[
+        float | None, typer.Option(min=0.1, max=1440, help="Minutes of mixed work with no fault at all.")
+    ] = None,
 ) -> None:
     """Make an installation in an empty folder, put each fault into it while people work, and tell what was found.
 
     A fault is found when its symptom is opened with its cause within 60 seconds; the remedy proposed for it is
-    applied and has to help; after all everything has to close. A sham must open nothing. Exit 1 if any row misses.
-    Refused (77) unless ZENA_ENV is lab.
+    applied and has to help; after all everything has to close. A sham must open nothing, nor may --clean. Exit 1 if
+    any row misses. Refused (77) unless ZENA_ENV is lab.
 
     Example: ZENA_ENV=lab zena lab run task-lock fence-off
     """
     from zena.operate.lab.catalogue import FAULTS
+    from zena.operate.lab.faults.shams import MIXED
     from zena.operate.lab.place import NotALab
+    from zena.operate.symptoms.catalogue import BY_ID
 
     if settings().env != "lab":
         raise CommandError(f"ZENA_ENV is {settings().env}: faults are put into a lab only", Exit.PERMISSION)
-    if everything == bool(faults):
-        raise CommandError("name faults, or --all", Exit.USAGE)
+    if everything + bool(faults) + (clean is not None) != 1:
+        raise CommandError("name faults, or --all, or --clean MINUTES", Exit.USAGE)
     chosen = list(FAULTS) if everything else [_fault(name) for name in faults or []]
     try:
-        found = asyncio.run(_tried(chosen))
+        found, watching = asyncio.run(_tried(chosen) if clean is None else _tried([MIXED], clean * 60))
     except NotALab as refused:
         raise CommandError(str(refused), Exit.UNAVAILABLE) from refused
-    table([_row(one) for one in found], _COLUMNS)
+    _print(found, BY_ID.keys() if everything else {one.symptom for one in chosen if one.symptom}, watching)
     if not all(one.well for one in found):
         raise typer.Exit(Exit.FINDING)
 
 
-async def _tried(chosen: "Sequence[Fault]") -> "list[Outcome]":
+async def _tried(chosen: "Sequence[Fault]", sham: float | None = None) -> "tuple[list[Outcome], float]":
+    """Try faults, those that want it in an installation of their own; return also what watching cost."""
     from zena.operate.lab.house import house
-    from zena.operate.lab.trial import tried
+    from zena.operate.lab.trial import SHAM, tried, watching
 
-    outcomes = []
-    with _folder() as folder:
-        async with house(folder) as (place, people):
-            for fault in chosen:
-                if fault.needs and shutil.which(fault.needs) is None:
-                    _tell(f"{fault.id}: NOT TRIED, this machine has no {fault.needs}")
-                    continue
-                _tell(f"{fault.id}: {fault.title}")
-                outcomes.append(await tried(fault, place, people))
-    return outcomes
+    outcomes, cost, able = [], 0.0, [one for one in chosen if _able(one)]
+    groups = itertools.groupby(sorted(able, key=lambda one: one.fresh), lambda one: one.id if one.fresh else "")
+    for _, together in groups:
+        with _folder() as folder:
+            async with house(folder) as (place, people):
+                for fault in together:
+                    _tell(f"{fault.id}: {fault.title}")
+                    outcomes.append(await tried(fault, place, people, sham or SHAM))
+                cost = max(cost, await watching(place))
+    return outcomes, cost
+
+
+def _able(fault: "Fault") -> bool:
+    if fault.needs and shutil.which(fault.needs) is None:
+        _tell(f"{fault.id}: NOT TRIED, this machine has no {fault.needs}")
+        return False
+    return True
+
+
+def _print(found: "Sequence[Outcome]", symptoms: Collection[str], watching: float) -> None:
+    from zena.operate.lab.summary import summed, told
+
+    summary, rows = summed(found, symptoms, watching), [_row(one) for one in found]
+    if MODE.json:
+        say({"rows": rows, "summary": summary})
+        return
+    table(rows, _COLUMNS)
+    say(summary, told(summary))
 
 
 @contextmanager

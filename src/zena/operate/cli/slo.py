@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from zena.cli import CommandError, ask_as, say
+from zena.cli import CommandError, ask_as, say, settings
 from zena.kit.clock import SystemClock
 from zena.kit.exits import Exit
 from zena.settings import Role
@@ -41,7 +41,7 @@ def check(
     Example: zena slo check --freshness 300 --json
     """
     now = SystemClock().now()
-    found, age = ask_as(Role.OPS, lambda conn: _measure(conn, now))
+    found, age = ask_as(Role.OPS, lambda conn: _measure(conn, now, settings().pace))
     if only is not None:
         found = [status for status in found if status.objective.id == only]
         if not found:
@@ -87,12 +87,12 @@ def _exported(wanted: Format) -> str:
     return makers[wanted]()
 
 
-async def _measure(conn: "Raw", now: datetime) -> "tuple[list[Status], float | None]":
+async def _measure(conn: "Raw", now: datetime, pace: float) -> "tuple[list[Status], float | None]":
     from zena.operate.slo.burn import freshness, statuses
     from zena.operate.telemetry.rollup import count_objectives
 
     await count_objectives(conn, now - _RECENT, now)
-    return await statuses(conn, now), await freshness(conn, now)
+    return await statuses(conn, now, pace), await freshness(conn, now)
 
 
 def _code(found: "list[Status]", *, alerts: bool) -> int:

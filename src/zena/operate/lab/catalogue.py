@@ -3,18 +3,43 @@
 from typing import Final
 
 from zena.operate.lab.contract import Fault
-from zena.operate.lab.faults import cache, database, fences, figures, processes, queue, shams, sockets
+from zena.operate.lab.faults import (
+    cache,
+    database,
+    fences,
+    figures,
+    indexes,
+    link,
+    live,
+    outage,
+    processes,
+    promises,
+    queue,
+    shams,
+    sockets,
+)
 from zena.operate.lab.place import Place
 from zena.operate.symptoms.catalogue import SYMPTOMS
 
 _ORDER: Final = {symptom.id: place for place, symptom in enumerate(SYMPTOMS)}
+_PARTS: Final = (
+    database,
+    figures,
+    link,
+    outage,
+    indexes,
+    processes,
+    queue,
+    cache,
+    live,
+    sockets,
+    fences,
+    promises,
+    shams,
+)
 FAULTS: Final[tuple[Fault, ...]] = tuple(
     sorted(
-        (
-            fault
-            for part in (database, figures, processes, queue, cache, sockets, fences, shams)
-            for fault in part.FAULTS
-        ),
+        (fault for part in _PARTS for fault in part.FAULTS),
         key=lambda fault: _ORDER.get(fault.symptom, len(_ORDER)),
     )
 )

@@ -3,19 +3,33 @@
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from zena.operate.lab.place import Place
 
-#: What people do meanwhile: method and path; SOCKET is no method of HTTP.
-Asked = tuple[str, str]
+
+class Way(StrEnum):
+    """How somebody asks: as a browser does, leaving before the answer, taking it slowly, or listening for events."""
+
+    GET = "GET"
+    POST = "POST"
+    LEAVE = "leave"
+    SIP = "sip"
+    LISTEN = "listen"
+    SOCKET = "socket"
+
+
+#: What people do meanwhile: way and path, in which {tenant} and {task} stand for those of the lab.
+Asked = tuple[Way, str]
 EVERYDAY: tuple[Asked, ...] = (
-    ("GET", "/dashboard"),
-    ("GET", "/api/v1/app/projects"),
-    ("GET", "/api/v1/app/tasks?limit=20"),
+    (Way.GET, "/dashboard"),
+    (Way.GET, "/api/v1/app/projects"),
+    (Way.GET, "/api/v1/app/tasks?limit=20"),
 )
 #: Somebody opens a socket as a browser does, says who they are, and goes.
-SOCKET: Asked = ("SOCKET", "/ws")
+SOCKET: Asked = (Way.SOCKET, "/ws")
+LIVE: Asked = (Way.LISTEN, "/api/v1/app/events?channel=tenant:{tenant}:tasks")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +39,9 @@ class Fault:
     `symptom` has to be opened with `cause` as the likeliest; without a symptom it is a sham, which looks like one and
     must open nothing. `traffic` is what people ask for meanwhile. `also` are symptoms that it opens rightly, beside
     those that fold into each other. `needs` names a program without which it cannot be tried. `heal` undoes what a lab
-    that was killed in the middle left behind, and does no harm where nothing is.
+    that was killed in the middle left behind, and does no harm where nothing is. `fresh` wants an installation of its
+    own: what it breaks is remembered for longer than a trial takes. `waits` tells that the remedy of its cause helps
+    only after its end.
     """
 
     id: str
@@ -37,3 +53,5 @@ class Fault:
     needs: str = ""
     broken: Callable[[Place], AbstractAsyncContextManager[Any]] = nullcontext
     heal: Callable[[Place], Awaitable[None]] | None = None
+    fresh: bool = False
+    waits: bool = False

@@ -20,6 +20,11 @@ from zena.settings import without_settings
 PACE: Final = 0.05
 _START, _STOP = 120.0, 60.0
 _REDIS: Final = "redis-server"
+#: What paths name.
+_KNOWN: Final = {
+    "tenant": "SELECT id FROM tenant WHERE plan <> 'probe' ORDER BY id LIMIT 1",
+    "task": "SELECT task_id FROM comment ORDER BY task_id LIMIT 1",
+}
 _NO_LIMITS: Final = {f"ZENA_RATE_{who}": "1000000" for who in ("USER", "TENANT", "ANONYMOUS")}
 
 
@@ -39,9 +44,11 @@ async def house(folder: Path) -> AsyncIterator[tuple[Place, People]]:
             if urls is None:
                 raise NotALab(f"the database of the lab in {folder} does not answer")
             check_name(urls)
-            people = People(url, Door(url))
+            place = Place(folder, urls, PACE, redis, settings, Door(url))
+            known = {name: str(await place.value(query)) for name, query in _KNOWN.items()}
+            people = People(url, place.door, known)
             await people.enter(link)
-            yield Place(folder, urls, PACE, redis, settings, people.door), people
+            yield place, people
 
 
 async def _begun(process: asyncio.subprocess.Process) -> tuple[str, str]:

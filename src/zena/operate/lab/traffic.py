@@ -1,9 +1,10 @@
 """People of a lab: one signs in by the link of the first start, and several ask without pause."""
 
 import asyncio
+import itertools
 import json
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -18,21 +19,25 @@ from websockets.typing import Origin
 from zena.kit.beside import beside
 from zena.kit.http import FetchFailed, HttpPolicy, Reply, SafeHttp
 from zena.kit.ids import new_id
-from zena.operate.lab.contract import SOCKET, Asked
+from zena.operate.lab.contract import Asked, Way
 from zena.operate.lab.place import Door
 
 _ASKERS: Final = 4
 _PAUSE: Final = 0.02
 _PATIENCE: Final = 30.0
+_AGAIN: Final = 0.5
+#: Bytes that a slow reader takes at once, and its pause, seconds.
+_SIP, _SIPS = 2_000, 0.1
 _SESSION: Final = re.compile(r"(?:__Host-)?zena=[^;,]+")
 
 
 @dataclass(slots=True)
 class People:
-    """Whoever asks at `url`, and opens sockets at the door. `asked` counts answers by status, 0 for none."""
+    """Whoever asks at `url`. `asked` counts answers by status, 0 for none; `known` stands for {names} in paths."""
 
     url: str
     door: Door
+    known: Mapping[str, str] = field(default_factory=dict)
     asked: dict[int, int] = field(default_factory=dict)
     _cookie: str = ""
     _http: SafeHttp = field(init=False)
@@ -52,27 +57,59 @@ class People:
 
     @asynccontextmanager
     async def busy(self, wishes: Sequence[Asked]) -> AsyncIterator[None]:
-        """Ask for these things in turn, several at once, during the block."""
-
-        async def ask(first: int) -> None:
-            number = first
-            while True:
-                method, path = wishes[number % len(wishes)]
-                status = 0
-                with suppress(FetchFailed):
-                    if (method, path) == SOCKET:
-                        status = await self._enter_live()
-                    else:
-                        status = (await self._send(method, self.url + path, _wrong())).status
-                self.asked[status] = self.asked.get(status, 0) + 1
-                number += 1
-                await asyncio.sleep(_PAUSE)
+        """Ask for these things in turn, several at once, during the block; what is listened to stays open."""
+        wanted = [(way, path.format_map(self.known)) for way, path in wishes]
+        listened = [path for way, path in wanted if way is Way.LISTEN]
+        asked = [one for one in wanted if one[0] is not Way.LISTEN]
 
         async def crowd() -> None:
-            await asyncio.gather(*(ask(number) for number in range(_ASKERS)))
+            askers = (self._ask(itertools.islice(itertools.cycle(asked), n, None)) for n in range(_ASKERS))
+            await asyncio.gather(*askers, *map(self._listen, listened))
 
         async with beside(crowd()):
             yield
+
+    async def _ask(self, wishes: "itertools.islice[Asked]") -> None:
+        for way, path in wishes:
+            status = 0
+            with suppress(FetchFailed, OSError):
+                status = await self._once(way, path)
+            self.asked[status] = self.asked.get(status, 0) + 1
+            await asyncio.sleep(_PAUSE)
+
+    async def _once(self, way: Way, path: str) -> int:
+        if way is Way.SOCKET:
+            return await self._enter_live()
+        if way in {Way.LEAVE, Way.SIP}:
+            async with self._opened(path) as stream:
+                taken = way is Way.SIP
+                while taken:
+                    taken = bool(await stream.read(_SIP))
+                    await asyncio.sleep(_SIPS)
+            return 0
+        return (await self._send(way, self.url + path, _wrong())).status
+
+    async def _listen(self, path: str) -> None:
+        """Keep a stream of events open, and open it again whenever it ends."""
+        while True:
+            with suppress(OSError):
+                async with self._opened(path) as stream:
+                    while await stream.read(_SIP):
+                        pass
+            await asyncio.sleep(_AGAIN)
+
+    @asynccontextmanager
+    async def _opened(self, path: str) -> AsyncIterator[asyncio.StreamReader]:
+        """Ask, and lend the answer as it comes: whoever leaves the block leaves it where it is."""
+        place = urlsplit(self.url)
+        reader, writer = await asyncio.open_connection(place.hostname, place.port, limit=_SIP)
+        try:
+            head = [f"GET {path} HTTP/1.1", f"host: {place.netloc}", f"cookie: {self._cookie}", "connection: close"]
+            writer.write("\r\n".join([*head, "", ""]).encode())
+            await writer.drain()
+            yield reader
+        finally:
+            writer.close()
 
     async def _enter_live(self) -> int:
         """Get a ticket, open a socket and show the ticket there; return 101 when let in, 0 when not."""
@@ -96,7 +133,7 @@ class People:
 
     async def _send(self, method: str, url: str, content: bytes) -> Reply:
         headers = {"cookie": self._cookie} if self._cookie else {}
-        if method != "POST":
+        if method != Way.POST:
             return await self._http.send(method, url, headers=headers)
         headers |= {"origin": self.url} | ({"content-type": "application/json"} if content else {})
         return await self._http.send(method, url, headers=headers, content=content)

@@ -13,6 +13,7 @@ from zena.operate.lab.traffic import People
 from zena.operate.remedies.catalogue import proposed
 from zena.operate.remedies.runs import HELPED
 from zena.operate.symptoms.catalogue import BY_ID
+from zena.operate.watch.now import cost
 
 #: Seconds within which a fault has to be found, and after its end no longer be.
 FIND, REST = 60.0, 120.0
@@ -60,16 +61,16 @@ class Outcome:
         return asdict(self) | {"well": self.well}
 
 
-async def tried(fault: Fault, place: Place, people: People) -> Outcome:
-    """Try one fault from a calm installation to a calm one."""
+async def tried(fault: Fault, place: Place, people: People, sham: float = SHAM) -> Outcome:
+    """Try one fault from a calm installation to a calm one. One that must open nothing is looked at for `sham`."""
     async with people.busy(EVERYDAY):
         await asyncio.sleep(WARM)
     began: datetime = await place.value("SELECT now()")
     since = time.monotonic()
     async with people.busy(fault.traffic), fault.broken(place):
-        found = await _waited(fault, place, began)
+        found = await _waited(fault, place, began, FIND if fault.symptom else sham)
         detect = time.monotonic() - since
-        remedy, verdict = await _mended(place, found) if found else ("", "")
+        remedy, verdict = await _mended(place, found) if found and not fault.waits else ("", "")
     since = time.monotonic()
     async with people.busy((*EVERYDAY, *fault.traffic)):  # what nobody asks for again is not known to be well
         calm = await _rested(place)
@@ -88,9 +89,15 @@ async def tried(fault: Fault, place: Place, people: People) -> Outcome:
     )
 
 
-async def _waited(fault: Fault, place: Place, began: datetime) -> Mapping[str, Any] | None:
+async def watching(place: Place) -> float:
+    """Return the share of one core of the database that looking at every symptom takes at pace 1."""
+    async with place.session(place.urls.ops) as conn:
+        return float((await cost(conn, 1.0))["share"])
+
+
+async def _waited(fault: Fault, place: Place, began: datetime, seconds: float) -> Mapping[str, Any] | None:
     """Return the incident that names the fault; the symptom's first if none does; None when its time is over."""
-    end = time.monotonic() + (FIND if fault.symptom else SHAM)
+    end = time.monotonic() + seconds
     first: Mapping[str, Any] | None = None
     while time.monotonic() < end:
         for row in await _opened(place, began):

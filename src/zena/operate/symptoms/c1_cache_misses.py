@@ -32,8 +32,8 @@ async def watch(look: Look) -> list[Reading]:
         family, _, reason = one.label.rpartition(":")
         if one.metric == "cache.miss" and reason == Reason.VERSION_CHANGED:
             changed[family] = (one.n, one.near_n)
-        elif one.metric == "cache.miss":
-            reasons[family][reason] = one.n
+        elif one.metric == "cache.miss" and one.near_n:  # what was the reason before may be over
+            reasons[family][reason] = one.near_n
     return [
         _reading(one.label, _misses(one.bad, one.n, one.near_bad, one.near_n, changed.get(one.label, (0, 0))), reasons)
         for one in series

@@ -17,7 +17,8 @@ _ELSEWHERE: Final = frozenset({"cache"})
 async def watch(look: Look) -> list[Reading]:
     """Return a reading for each objective."""
     await count_objectives(look.conn, look.since(5), look.now)
-    return [_reading(one) for one in await statuses(look.conn, look.now) if one.objective.id not in _ELSEWHERE]
+    found = await statuses(look.conn, look.now, look.pace)
+    return [_reading(one) for one in found if one.objective.id not in _ELSEWHERE]
 
 
 def _reading(status: Status) -> Reading:
@@ -32,7 +33,7 @@ def _reading(status: Status) -> Reading:
 
 
 async def diagnose(look: Look, reading: Reading) -> Diagnosis:
-    """Write the bill: which routes, statements or jobs spent the budget in the last hour."""
+    """Write the bill: which routes, statements or jobs spent the budget in the last hour, by failing or by slowness."""
     objective = BY_ID[reading.scope]
 
     def spent(one: Counted) -> int:
@@ -46,11 +47,13 @@ async def diagnose(look: Look, reading: Reading) -> Diagnosis:
         if spent(one)
     ]
     if not bill:
-        return ranked([await recent_change(look)], [("spender", "nothing bad in the last hour: it was spent before")])
+        return ranked([await recent_change(look)], [("failures", "nothing bad in the last hour: it was spent before")])
     share = spent(series[0]) / total
     says = f"{share:.0%} of what was spent in an hour is that of {series[0].label}"
-    cause = Hypothesis("spender", 0.4 + share / 2, says, bill, "zena slo check")
+    failed = sum(one.bad for one in series) if objective.bad_counts else 0
+    cause = Hypothesis("failures" if failed > total / 2 else "slowness", 0.4 + share / 2, says, bill, "zena slo check")
     return ranked([cause, await recent_change(look)])
 
 
-SYMPTOM: Final = Symptom("P1", "Promises broken", Severity.HIGH, watch, diagnose, frozenset({"spender"}))
+CAUSES: Final = frozenset({"failures", "slowness"})
+SYMPTOM: Final = Symptom("P1", "Promises broken", Severity.HIGH, watch, diagnose, CAUSES)

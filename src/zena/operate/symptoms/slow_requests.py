@@ -133,12 +133,13 @@ def _pool(kept: Kept) -> Hypothesis | None:
 
 def _blocked(kept: Kept, lag: float | None) -> Hypothesis | None:
     share = 1 - kept.share("database_ms") - kept.share("pool_wait_ms")
-    if share < _ELSEWHERE:
-        return None
-    if lag is not None and lag > _LAG:
+    if lag is not None and lag > _LAG:  # answers of the database wait then too, and count as its time
         says = f"something holds the web processes up: in one of twenty looks by more than {lag:.0f} ms"
         evidence = [_spent(kept), Evidence("loop lag", f"p95 {lag:.0f} ms in {SHORT} minutes", {"p95_ms": lag})]
-        return Hypothesis("loop_blocked", 0.85, says, evidence, f"zena why slow {kept.example}")
+        sure = 0.85 if share >= _ELSEWHERE else min(0.85, 0.55 + lag / 1000)
+        return Hypothesis("loop_blocked", sure, says, evidence, f"zena why slow {kept.example}")
+    if share < _ELSEWHERE:
+        return None
     says = f"{share:.0%} of the time is spent outside of the database: computing, drawing, or calling others"
     return Hypothesis("own_code", 0.4 + share / 3, says, [_spent(kept)], f"zena why slow {kept.example}")
 

@@ -13,6 +13,8 @@ LIMIT: Final = 0.01
 _SLOW_READER: Final = "1013 too slow"
 _QUEUE: Final = "SELECT pg_notification_queue_usage()"
 _FULL: Final = 0.1
+#: A tail looks once a second whatever the pace: its limit is never shorter than half of its length in production.
+_LEAST_PACE: Final = 0.5
 
 
 async def watch(look: Look) -> list[Reading]:
@@ -29,10 +31,11 @@ async def watch(look: Look) -> list[Reading]:
 
 def _reading(one: dict[str, Any], pace: float) -> Reading:
     seconds, hears = one["live"]["tail_seconds"] or 0.0, one["live"]["hears_the_bell"]
-    over = seconds > STUCK * max(pace, 0.2) or not hears
+    limit = STUCK * max(pace, _LEAST_PACE)
+    over = seconds > limit or not hears
     says = f"read the events {seconds:.1f} s ago, {'woken by the database' if hears else 'NOT woken by the database'}"
-    facts = {"tail_seconds": seconds, "hears": hears}
-    return Reading(f"{one['role']} {one['host']} pid {one['pid']}", over, not over, says, seconds, STUCK, facts)
+    facts = {"stuck": seconds > limit, "tail_seconds": seconds, "hears": hears}
+    return Reading(f"{one['role']} {one['host']} pid {one['pid']}", over, not over, says, seconds, limit, facts)
 
 
 async def diagnose(look: Look, reading: Reading) -> Diagnosis:
@@ -41,7 +44,7 @@ async def diagnose(look: Look, reading: Reading) -> Diagnosis:
     told = [Evidence("process", reading.says, facts)]
     causes: list[Hypothesis | None] = [
         Hypothesis("stuck_reader", 0.85, "the process does not read what was written", told, "zena restart websocket")
-        if facts.get("tail_seconds", 0) > STUCK
+        if facts.get("stuck")
         else None,
         Hypothesis("not_woken", 0.7, "the database does not wake it: it looks once a second", told, "zena db activity")
         if facts.get("hears") is False

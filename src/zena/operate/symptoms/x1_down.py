@@ -1,5 +1,6 @@
 """X1: nobody serves, or a process dies again and again."""
 
+from datetime import timedelta
 from typing import Any, Final
 
 from zena.operate.symptoms.contract import Diagnosis, Evidence, Hypothesis, Look, Reading, Severity, Symptom, ranked
@@ -17,12 +18,14 @@ SELECT role, count(*) FILTER (WHERE seen_at > now() - $1::interval AND NOT facts
 """
 #: A process is alive that wrote its measurements within so many minutes.
 _ALIVE: Final = 35 / 60
+#: Writing them takes its time over a slow way, whatever the pace.
+_LEAST_ALIVE: Final = timedelta(seconds=4)
 _HOUR: Final = 60
 
 
 async def watch(look: Look) -> list[Reading]:
     """Return a reading for each role that served within the hour; workers are Q1's."""
-    spans = (look.minutes(_ALIVE), look.minutes(_WINDOW), look.minutes(_HOUR))
+    spans = (max(look.minutes(_ALIVE), _LEAST_ALIVE), look.minutes(_WINDOW), look.minutes(_HOUR))
     return [_reading(dict(row)) for row in await look.conn.fetch(_STANDING, *spans)]
 
 

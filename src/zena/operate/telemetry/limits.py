@@ -16,15 +16,18 @@ _SLOW: Final = {"dashboard": DASHBOARD, "api": API, "heavy": HEAVY}
 _DASHBOARD = ("/dashboard", "/api/v1/app/dashboard")
 _HEAVY = ("/sign-in", "/set-up", "/reset", "/invitation", "/api/v1/auth", "/api/v1/app/imports", "/imports")
 _OWN = ("/api/v1/health", "/api/v1/metrics", "/api/v1/ws/health", "/api/v1/observability", "/static", "/ops")
+#: Lasts as long as somebody listens; how soon events come is counted event by event.
+_STREAM = "/api/v1/app/events"
 
 
 @lru_cache(1024)
 def family_of(route: str) -> str:
     """Return dashboard, api, page, heavy or own: what a route template is measured as.
 
-    `own` are the questions about the service itself and files; they count in no objective. `heavy` is slow by nature.
+    `own` are the questions about the service itself, files and streams; they count in no objective. `heavy` is slow by
+    nature.
     """
-    if route.startswith(_OWN) or not route:
+    if route.startswith(_OWN) or route == _STREAM or not route:
         return "own"
     if route.startswith(_DASHBOARD):
         return "dashboard"

@@ -7,9 +7,10 @@ from zena.kit.db import Raw
 from zena.operate.crossings import figures as crossings
 from zena.operate.logs import groups
 from zena.operate.slo.objectives import OBJECTIVES
+from zena.operate.telemetry.recorder import MINUTES
 
-#: A process may write a minute this much later; those minutes are merged again.
-LATE: Final = timedelta(minutes=3)
+#: A process may write a minute this much later, when the database was away; those minutes are merged again.
+LATE: Final = timedelta(minutes=MINUTES + 1)
 POINTS_KEPT: Final = timedelta(days=2)
 REQUESTS_KEPT: Final = timedelta(days=8)
 ROLLUPS_KEPT: Final = {5: timedelta(days=35), 60: timedelta(days=400)}

@@ -3,13 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 import asyncpg
 
 from zena.kit.beside import beside
+from zena.kit.changes import record
 from zena.kit.db import Raw, dialled
 from zena.kit.ids import new_id
 from zena.kit.logs import get_logger
@@ -27,6 +28,8 @@ log = get_logger(__name__)
 
 #: A lease outlives so many rounds that did not take place.
 _ROUNDS: Final = 3
+#: A connection that broke is dialled anew after one round: what lasts for two is an outage.
+_OUTAGE: Final = 2
 _PATIENCE: Final = 5
 _AWAY: Final = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 _LEASE: Final = """
@@ -51,6 +54,7 @@ class Leader:
         self._me: UUID = new_id()
         self._leads = False
         self._mends: asyncio.Task[None] | None = None
+        self._away: datetime | None = None  # since when the database has not answered
 
     async def run(self) -> None:
         """Watch until cancelled, over a connection of its own that is dialled anew when it breaks."""
@@ -60,6 +64,7 @@ class Leader:
                     async with dialled(self._state.settings.dsn(Role.OPS), "zena-watch", patience=_PATIENCE) as conn:
                         await self._rounds(conn)
                 except _AWAY as error:
+                    self._away = self._away or self._state.clock.now()
                     log.warning("not watching: the database does not answer", error=type(error).__name__)
                 except Exception:  # a fault of ours must not end all watching until the next start
                     log.exception("not watching")
@@ -72,6 +77,7 @@ class Leader:
                 await self._give_up()
 
     async def _rounds(self, conn: Raw) -> None:
+        began = self._state.clock.now()
         while True:
             for symptom in SYMPTOMS:
                 if not await self._renew(conn):  # before each look: a slow round must not outlive the lease
@@ -79,14 +85,23 @@ class Leader:
                 settings = self._state.settings
                 await look_around(Look(conn, settings, self._state.clock.now(), settings.pace), [symptom])
             if self._leads:
+                await self._tell_outage(conn, began)
                 await self._finish_interrupted(conn)
                 self._mend_beside()
+            self._away = None
             await self._sleep()
 
     def _mend_beside(self) -> None:
         """Begin to mend what may be mended without being asked, unless that is still under way: it takes minutes."""
         if self._mend is not None and (self._mends is None or self._mends.done()):
             self._mends = asyncio.create_task(self._mend())
+
+    async def _tell_outage(self, conn: Raw, back: datetime) -> None:
+        """Write down that nobody could watch: what failed meanwhile is counted by those who kept it."""
+        if self._away is not None and back - self._away >= timedelta(seconds=EVERY * _OUTAGE * self._pace):
+            seconds = (back - self._away).total_seconds()
+            what = f"the database did not answer from {self._away:%H:%M:%S} for {seconds:.0f} s: nothing was watched"
+            await record(conn, "maintenance", what, actor="watch")
 
     async def _finish_interrupted(self, conn: Raw) -> None:
         for run in await finish_interrupted(conn, self._state.clock.now()):

@@ -1,30 +1,41 @@
-"""The shared cache: full, or it wants a password. Only with a server of the lab's own: others may use any other."""
+"""The shared cache. Only with a server of the lab's own: others may use any other."""
 
 import asyncio
 import json
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Final
+from typing import Any, Final
 
 from zena.kit.beside import beside
-from zena.operate.lab.contract import Fault
+from zena.kit.clock import SystemClock
+from zena.operate.lab.contract import Fault, Way
 from zena.operate.lab.place import NotALab, Place
 
 _REDIS: Final = "redis-server"
-_NOT_SO, _AGAIN = 777, 0.3
+_PAUSE: Final = 0.05
+_NOT_SO, _LATER = 777, 0.3
+#: A cache that keeps nothing is felt: what is computed anew is slow on a small machine.
+_SLOW: Final = frozenset({"D1", "A1", "B1"})
+
+
+@asynccontextmanager
+async def _server(place: Place) -> AsyncIterator[Any]:
+    """Lend one connection, which stays when others have to sign in."""
+    from redis.asyncio import Redis  # noqa: PLC0415 - Redis is an extra
+
+    if place.redis is None:
+        raise NotALab("this lab has no Redis of its own: `zena lab run` starts one")
+    async with Redis.from_url(place.redis, decode_responses=True).client() as redis:
+        yield redis
 
 
 def _set(option: str, there: Callable[[], str], back: str) -> Callable[[Place], AbstractAsyncContextManager[None]]:
-    """Change an option of the server; over one connection, which stays when others have to sign in."""
+    """Change an option of the server."""
 
     @asynccontextmanager
     async def broken(place: Place) -> AsyncIterator[None]:
-        from redis.asyncio import Redis  # noqa: PLC0415 - Redis is an extra
-
-        if place.redis is None:
-            raise NotALab("this lab has no Redis of its own: `zena lab run` starts one")
-        async with Redis.from_url(place.redis).client() as redis:
+        async with _server(place) as redis:
             await redis.config_set(option, there())
             await redis.client_kill_filter(_type="normal", skipme=True)
             try:
@@ -33,6 +44,38 @@ def _set(option: str, there: Callable[[], str], back: str) -> Callable[[Place], 
                 await redis.config_set(option, back)
 
     return broken
+
+
+def _again(work: Callable[[Any], Awaitable[None]]) -> Callable[[Place], AbstractAsyncContextManager[None]]:
+    """Do something to what lies in the cache, again and again."""
+
+    @asynccontextmanager
+    async def broken(place: Place) -> AsyncIterator[None]:
+        async with _server(place) as redis:
+
+            async def often() -> None:
+                while True:
+                    await work(redis)
+                    await asyncio.sleep(_PAUSE)
+
+            async with beside(often()):
+                yield
+
+    return broken
+
+
+async def _clear(redis: Any) -> None:
+    await redis.flushall()
+
+
+async def _end_soon(redis: Any) -> None:
+    """Let everything end now, as a release with a much shorter life, or a clock that is ahead, writes it."""
+    now = SystemClock().now().isoformat()
+    for pattern in ("note:kpi:*", "kpi:*"):
+        async for key in redis.scan_iter(pattern):
+            text = await redis.get(key)
+            if text:
+                await redis.set(key, json.dumps(json.loads(text) | {"expires_at": now}), keepttl=True)
 
 
 @asynccontextmanager
@@ -53,7 +96,7 @@ async def _written(place: Place) -> AsyncIterator[None]:
                         envelope = json.loads(text)
                         envelope["value"]["data"]["total_projects"] = _NOT_SO
                         await redis.set(key, json.dumps(envelope), keepttl=True, xx=True)
-                await asyncio.sleep(_AGAIN)
+                await asyncio.sleep(_LATER)
 
         async with beside(write()):
             yield
@@ -61,7 +104,11 @@ async def _written(place: Place) -> AsyncIterator[None]:
 
 FAULTS: Final = (
     Fault("figures-overwritten", "something else writes into the shared cache", "D2", "wrong_value",
-          (("GET", "/dashboard"),), needs=_REDIS, broken=_written),
+          ((Way.GET, "/dashboard"),), needs=_REDIS, broken=_written),
+    Fault("cache-cleared", "somebody clears the shared cache again and again", "C1", "gone_from_store", also=_SLOW,
+          needs=_REDIS, broken=_again(_clear)),
+    Fault("cache-short-life", "values end before they are asked for again", "C1", "short_life", also=_SLOW,
+          needs=_REDIS, broken=_again(_end_soon)),
     Fault("cache-full", "the shared cache is full and evicts nothing", "C2", "full", needs=_REDIS,
           broken=_set("maxmemory", lambda: "1", "0")),
     Fault("cache-refuses", "the shared cache wants a password", "C2", "refused", needs=_REDIS,

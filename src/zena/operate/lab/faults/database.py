@@ -9,13 +9,13 @@ from typing import Any, Final
 import asyncpg
 
 from zena.kit.beside import beside
-from zena.operate.lab.contract import Asked, Fault
+from zena.operate.lab.contract import Asked, Fault, Way
 from zena.operate.lab.place import Place
 
-_TASKS: Final[tuple[Asked, ...]] = (("GET", "/api/v1/app/tasks?limit=20"), ("GET", "/api/v1/app/projects"))
-_LABELS: Final[tuple[Asked, ...]] = (("GET", "/api/v1/app/labels"), *_TASKS)
-_DASHBOARD: Final[tuple[Asked, ...]] = (("GET", "/dashboard"),)
-_SIGN_IN: Final[tuple[Asked, ...]] = (("POST", "/api/v1/auth/login"),)
+_TASKS: Final[tuple[Asked, ...]] = ((Way.GET, "/api/v1/app/tasks?limit=20"), (Way.GET, "/api/v1/app/projects"))
+_LABELS: Final[tuple[Asked, ...]] = ((Way.GET, "/api/v1/app/labels"), *_TASKS)
+_DASHBOARD: Final[tuple[Asked, ...]] = ((Way.GET, "/dashboard"),)
+_SIGN_IN: Final[tuple[Asked, ...]] = ((Way.POST, "/api/v1/auth/login"),)
 _A2: Final = frozenset({"A2"})
 #: A lock is held for so long and let go for so long, seconds: what waits is slow, and does not fail.
 _HELD, _FREE = 0.7, 0.2

@@ -2,10 +2,10 @@
 
 from typing import Final
 
-from zena.operate.lab.contract import Asked, Fault
+from zena.operate.lab.contract import Asked, Fault, Way
 from zena.operate.lab.faults.database import switched
 
-_DASHBOARD: Final[tuple[Asked, ...]] = (("GET", "/dashboard"), ("GET", "/api/v1/app/dashboard"))
+_DASHBOARD: Final[tuple[Asked, ...]] = ((Way.GET, "/dashboard"), (Way.GET, "/api/v1/app/dashboard"))
 # What is added is more than any firm has, so that it can be told from what was there and taken away again.
 FAULTS: Final = (
     switched(

@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Final
 from uuid import UUID
+
+import asyncpg
 
 from zena.kit.beside import beside
 from zena.kit.ids import new_id
@@ -94,7 +96,26 @@ async def _forgotten(place: Place) -> AsyncIterator[None]:
         await _let_run(place)
 
 
+@asynccontextmanager
+async def _code_behind(place: Place) -> AsyncIterator[None]:
+    """A migration renamed a column that only a job reads."""
+    await place.sql("ALTER TABLE invitation RENAME COLUMN invited_by TO inviter")
+    await _queue(place, _LOCKED_KIND, _SOME, {"invitation_id": new_id()})
+    try:
+        yield
+    finally:
+        await _named_back(place)
+
+
+async def _named_back(place: Place) -> None:
+    with suppress(asyncpg.UndefinedColumnError):  # as it should be
+        await place.sql("ALTER TABLE invitation RENAME COLUMN inviter TO invited_by")
+    await _take_back(place)
+
+
 FAULTS: Final = (
+    Fault("job-column", "a migration renamed a column that a job reads", "Q2", "code", waits=True,
+          heal=_named_back, broken=_code_behind),
     Fault("arguments-unreadable", "jobs carry arguments that cannot be read", "Q2", "payload",
           heal=_take_back, broken=_unreadable),
     Fault("too-many-jobs", "more jobs than the workers can do", "Q1", "too_few_workers",
