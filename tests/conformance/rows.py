@@ -92,7 +92,8 @@ def likeness(side: Side, rows: Counter[str]) -> list[str]:
         plain = text
         for value, name in names.items():
             plain = plain.replace(value, name)
-        for pattern, word in ((re.compile(rf"{slug}|\b{slug[-4:]}\b"), "<firm>"), *_CHANCE):
+        own = re.compile(rf"{slug}|\b{slug[-4:]}\b(?!-)")  # not the year of a date
+        for pattern, word in (*_CHANCE, (own, "<firm>")):
             plain = pattern.sub(word, plain)
         found.append(plain)
     return sorted(found)

@@ -130,7 +130,7 @@ async def test_the_standing_is_shown_by_command_endpoint_and_console(
         told = await terminal("websocket", "status")
         return (told.code, "! no process reports" in told.out) == (Exit.FINDING, True)
 
-    await until(nobody)
+    await until(nobody, 30)
     async with product.socket(firm) as client:
         await client.subscribe(f"tenant:{firm.tenant}:tasks")
         await until(lambda: asyncio.sleep(0, product.hub.tail.hears))

@@ -296,6 +296,7 @@ async def test_a_refused_request_is_kept_with_its_statements_and_shown_to_operat
         for hooks in (state.telemetry.on_request, state.telemetry.on_query, state.telemetry.on_job,
                       state.telemetry.on_cache, state.telemetry.on_wait):  # fmt: skip
             hooks.pop()
+        state.cache.shadow.listeners.pop()
     url = f"/api/v1/observability/request/{request_id}"
     assert (await member.get(url)).status_code == 403
     assert (await http.get(url)).status_code == 401
