@@ -148,7 +148,7 @@ def create_app(state: State) -> Guard:
 
 def create_live_app(state: State) -> Guard:
     """Return the ASGI application of a process that takes live connections and nothing else."""
-    return _guarded(state, "websocket", [*realtime.ROUTES, *operate.LIVE_ROUTES])
+    return _guarded(state, "websocket", [*realtime.ROUTES, *operate.live_routes()])
 
 
 def _guarded(state: State, role: str, routes: Sequence[ControllerRouterHandler]) -> Guard:

@@ -1,14 +1,23 @@
 """People, firms and how they get in."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from zena.accounts import api, checks, jobs, navigation, web
-from zena.kit.registry import Registry
+if TYPE_CHECKING:
+    from zena.kit.registry import Registry
 
 _HERE = Path(__file__).parent
 
 
-def register(registry: Registry) -> None:
+def register(registry: "Registry") -> None:
+    from zena.accounts import (
+        api,
+        checks,
+        jobs,
+        navigation,
+        web,
+    )
+
     registry.routes += [*api.ROUTES, *web.ROUTES]
     registry.templates.append(_HERE / "templates")
     registry.checks += checks.CHECKS
