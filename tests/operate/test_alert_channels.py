@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from tests.operate.sinks import LOOPBACK, SECRET, Office, Sink, opened, reply
 from zena.kit.clock import FixedClock
@@ -19,7 +20,8 @@ from zena.operate.alerts.pagerduty import PagerDuty
 from zena.operate.alerts.posting import retry_after
 from zena.operate.alerts.slack import Slack
 from zena.operate.alerts.webhook import Webhook
-from zena.settings import SettingsError, load_settings
+from zena.operate.evidence.secrecy import known_secrets, scrubbed
+from zena.settings import Settings, SettingsError, load_settings
 from zena.settings.load import described
 
 AT = datetime(2031, 2, 3, 4, 5, tzinfo=UTC)
@@ -219,3 +221,14 @@ def test_half_a_channel_stops_the_start_and_what_is_set_is_shown_without_its_sec
 )
 def test_how_long_the_other_side_wants_to_be_left_alone(headers: dict[str, Any], wait: float | None) -> None:
     assert retry_after(headers) == wait
+
+
+def test_what_opens_a_channel_leaves_with_no_evidence(tmp_path: Path) -> None:
+    settings = Settings(
+        data_dir=tmp_path, alert_pagerduty_key=SecretStr("a-routing-key"), alert_webhook_secret=SecretStr(SECRET),
+        alert_webhook_url=SecretStr("https://x.example/hooks/KEY"),
+    )  # fmt: skip
+    secrets = known_secrets(settings)
+    said = f"a-routing-key, {SECRET}, posted to https://x.example/hooks/KEY and /hooks/KEY"
+    left = scrubbed(said, secrets)
+    assert [word for word in ("a-routing-key", SECRET, "KEY") if word in left] == []

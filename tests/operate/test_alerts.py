@@ -223,6 +223,21 @@ async def test_what_comes_and_goes_is_told_once_and_then_held(duty: Duty) -> Non
     assert duty.heads(again) == ["high"], "it was quiet for an hour"
 
 
+async def test_what_becomes_worse_while_it_is_held_or_mended_is_told(duty: Duty) -> None:
+    for _ in range(4):
+        cause = await duty.open("C2", "cause")
+        await duty.later(minutes=1)
+        await duty.close("C2", "cause")
+        await duty.later(minutes=1)
+    held = await duty.open("C2", "cause")
+    await duty.verdict(held, "fixed")
+    await duty.later(minutes=1)
+    assert (duty.slack(held), duty.paged(held)) == ([], []), f"{cause} has told that it comes and goes"
+    await duty.open("X2", "grave", under=held)
+    await duty.tell()
+    assert (duty.actions(held), len(duty.letters(held))) == (["trigger"], 1)
+
+
 async def test_muted_it_is_recorded_and_told_afterwards_if_it_is_still_so(duty: Duty) -> None:
     before = await duty.open("B1", "before")
     await duty.tell()

@@ -33,8 +33,9 @@ async def described(conn: Raw, settings: "Settings", waiting: Mapping[str, Any])
     key = f"{settings.public_host}:{row['opened_at']:%Y%m%d%H%M%S}:{waiting['key']}"
     made = Notice(
         key=key, kind=waiting["kind"], at=waiting["at"], incident=number, symptom=row["symptom"],
-        title=symptom.title if symptom else "", scope=row["scope"], severity=row["severity"], says=_line(row["says"]),
-        link=f"{settings.public_url}/ops/incidents/{number}", host=settings.public_host, ref=waiting["ref"],
+        title=symptom.title if symptom else "", scope=_line(row["scope"]), severity=row["severity"],
+        says=_line(row["says"]), link=f"{settings.public_url}/ops/incidents/{number}", host=settings.public_host,
+        ref=waiting["ref"],
         told=_line(waiting["body"].get("text", "")), done=_done(told),
         **_why(told), **_remedy(row["symptom"], row["cause"], number),
     )  # fmt: skip
@@ -92,5 +93,5 @@ def _facts(made: Notice, opened_at: datetime) -> dict[str, Any]:
 
 
 def _line(text: str) -> str:
-    one = " ".join(text.split())
+    one = "".join(c for c in " ".join(text.split()) if c.isprintable())
     return one if len(one) <= _LINE else f"{one[:_LINE]}…"

@@ -18,8 +18,8 @@ _SHORTEST: Final = 8
 
 
 def known_secrets(settings: "Settings") -> list[str]:
-    """Return the passwords in the settings and the words of the key files, longest first."""
-    found = {word for value in dict(settings).values() if isinstance(value, SecretStr) for word in _of_url(value)}
+    """Return the secrets in the settings and the words of the key files, longest first."""
+    found = {word for value in dict(settings).values() if isinstance(value, SecretStr) for word in _of(value)}
     folder = settings.data_dir / "secrets"
     for path in (settings.keys_path, settings.backup_key_path, *sorted(folder.glob("*"))):
         found |= set(_words(path))
@@ -48,11 +48,18 @@ def scrubbed(text: str, secrets: list[str]) -> str:
     return text
 
 
-def _of_url(value: SecretStr) -> Iterator[str]:
+def _of(value: SecretStr) -> Iterator[str]:
+    """The password of a URL, the path of one to which things are posted, and whatever is no URL as it is."""
+    secret = value.get_secret_value()
     try:
-        password = urlsplit(value.get_secret_value()).password
+        parts = urlsplit(secret)
+        password = parts.password
     except ValueError:
         return
+    if "://" not in secret:
+        yield secret
+    elif parts.scheme in {"http", "https"}:
+        yield from (secret, parts.path)
     if password:
         yield from (password, unquote(password))
 

@@ -86,7 +86,7 @@ def due(case: Case, there: Sequence[str], now: datetime, pace: float) -> list[Du
     """Return what is to be told of an incident now, over the channels that are set, that was not told before."""
     if case.taken(now, pace):
         return []
-    if case.flapping and now < case.opened_at + QUIET * pace:
+    if case.flapping and case.worse_at is None and now < case.opened_at + QUIET * pace:
         found = [] if case.announced else [*_flapping(case, there)]
     else:
         found = [*_steps(case, there, now, pace), *_reminder(case, there, now, pace)]
@@ -106,6 +106,8 @@ def _steps(case: Case, there: Sequence[str], now: datetime, pace: float) -> Iter
 
 
 def _words(case: Case, step: Step) -> tuple[str, str]:
+    if step.after and case.acked_at is not None:
+        return "escalated", "it was acknowledged, and goes on; nobody has it now"
     if step.after:
         return "escalated", f"nobody has acknowledged it for {step.after} minutes"
     if case.worse_at is not None:

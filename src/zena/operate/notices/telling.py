@@ -19,7 +19,7 @@ SELECT i.id, i.severity, i.opened_at, i.worse_at, i.flapping,
        EXISTS (SELECT FROM ops.incident p WHERE p.symptom = i.symptom AND p.scope = i.scope AND p.id < i.id
                   AND p.flapping AND p.closed_at > i.opened_at - $4::interval) AS announced,
        EXISTS (SELECT FROM ops.remedy_run r WHERE r.incident_id = i.id AND r.verdict = 'fixed'
-                  AND r.undone_at IS NULL) AS fixed,
+                  AND r.undone_at IS NULL AND r.ended_at >= coalesce(i.worse_at, r.ended_at)) AS fixed,
        coalesce(n.told, '{}') AS told, coalesce(n.heard, '{}') AS heard, n.told_at
   FROM ops.incident i,
        LATERAL (SELECT array_agg(key) AS told, array_agg(channel) AS heard, max(at) AS told_at
