@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
+from urllib.parse import unquote_plus
 
 import httpx
 import requests
@@ -159,6 +160,8 @@ def judge(case: Request, answer: httpx.Response, mode: GenerationMode) -> Iterat
             yield f"{failure.title}: {' '.join(str(failure).split())[:500]}"
     if answer.status_code >= 400:
         yield from _problem(answer)
+        told = (leak[0] for leak in LEAK.finditer(answer.text) if leak[0] not in unquote_plus(str(answer.request.url)))
+        yield from (f"tells {leak!r}" for leak in told)  # a name that was sent is sent back
 
 
 def _problem(answer: httpx.Response) -> Iterator[str]:
@@ -174,8 +177,6 @@ def _problem(answer: httpx.Response) -> Iterator[str]:
         yield f"code {body['code']!r}, message {body['message']!r}"
     if answer.status_code == 422 and body["code"] == "VALIDATION_FAILED" and not body["details"].get("fields"):
         yield "422 names no field"
-    if leak := LEAK.search(answer.text):
-        yield f"tells {leak[0]!r}"
 
 
 def _known(name: str, value: Any, ids: Mapping[str, str], dice: random.Random) -> Any:

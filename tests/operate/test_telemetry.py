@@ -19,7 +19,7 @@ from zena.kit.embedded import ClusterUrls
 from zena.kit.ids import new_id
 from zena.kit.logs import log_state
 from zena.kit.state import State
-from zena.kit.tally import REPEATED, Tally
+from zena.kit.tally import REPEATED
 from zena.kit.uow import tenant_work
 from zena.operate.metrics.read import Measured, read_series
 from zena.operate.metrics.report import report
@@ -379,14 +379,11 @@ def test_many_requests_are_counted_between_two_ticks() -> None:
     assert sum(cell.n for cell in cells.values()) == BATCH + 1
 
 
-def test_a_tally_tells_the_same_of_few_statements_as_of_many() -> None:
-    few, many = Tally(), Tally()
-    for _ in range(3):
-        few.query("SELECT 1", 0.001)
-    for number in range(REPEATED * 20):
-        many.query("SELECT 1" if number % 2 else f"SELECT {number % 50}", 0.001)
-    many.query("SELECT 2", 0.2)
-    assert (few.queries, round(few.database, 6), few.statements["SELECT 1"].times) == (3, 0.003, 3)
-    assert (many.queries, round(many.database, 6)) == (REPEATED * 20 + 1, 0.4)
-    assert sum(sent.times for sent in many.statements.values()) == many.queries
-    assert many.statements["SELECT 1"].times == REPEATED * 10
+def test_a_quick_request_with_a_slow_statement_is_kept_for_it() -> None:
+    made, _ = recorder()
+    with visiting("somebody") as visit:
+        visit.tally.query("SELECT 1", 0.11)
+        made.request("/api/v1/app/tasks", "GET", 200, 0.2)
+    made.settle()
+    [record] = made.requests.take()
+    assert (record.kept_for, record.facts["statements"][0]["times"]) == ("statement", 1)

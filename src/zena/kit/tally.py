@@ -35,6 +35,7 @@ class Tally:
     """
 
     waited: float = 0.0
+    slow: bool = False  # one statement was slow
     lookups: list[tuple[str, str | None]] = field(default_factory=list)
     _first: list[tuple[str, float]] = field(default_factory=list)
     _queries: int = 0
@@ -59,6 +60,7 @@ class Tally:
         if seconds <= SLOW and not self._queries and len(self._first) < REPEATED - 1:
             self._first.append((statement, seconds))
             return
+        self.slow = self.slow or seconds > SLOW
         self._sort_out()
         self._add(statement, seconds)
 

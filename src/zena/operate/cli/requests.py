@@ -18,7 +18,9 @@ app = typer.Typer(
 @app.command()
 def slow(
     route: Annotated[str | None, typer.Option(help="One route template, such as /api/v1/app/tasks.")] = None,
-    kept_for: Annotated[str | None, typer.Option("--for", help="slow, failed, repeated, denied or sample.")] = None,
+    kept_for: Annotated[
+        str | None, typer.Option("--for", help="slow, failed, repeated, denied, statement or sample.")
+    ] = None,
     hours: Annotated[float, typer.Option(min=0.01, max=192, help="How far to look back.")] = 24,
     limit: Annotated[int, typer.Option(min=1, max=500)] = 20,
 ) -> None:

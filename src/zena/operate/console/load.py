@@ -20,7 +20,7 @@ from zena.operate.console.desk import REPORT_AGE, answer, last_hour, memo_of, na
 from zena.operate.metrics.requests import request_called, slowest
 
 #: Why a request is kept.
-Reason = Literal["", "slow", "failed", "repeated", "denied", "sample"]
+Reason = Literal["", "slow", "failed", "repeated", "denied", "statement", "sample"]
 Route = Annotated[str, Meta(max_length=200)]
 _BACK: Final = timedelta(hours=24)
 _MOST: Final = 50

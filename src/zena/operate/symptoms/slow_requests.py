@@ -19,8 +19,8 @@ CAUSES: Final = frozenset(
 _MOST: Final = 300
 _KEPT: Final = """
 SELECT request_id, ms, tenant, kept_for, facts FROM ops.request
- WHERE at >= $1 AND at <= $2 AND method || ' ' || route = ANY ($3) AND status < 500 AND kept_for <> 'denied'
- ORDER BY at DESC, request_id LIMIT $4
+ WHERE at >= $1 AND at <= $2 AND method || ' ' || route = ANY ($3) AND status < 500
+   AND kept_for <> ALL ('{denied,statement}') ORDER BY at DESC, request_id LIMIT $4
 """
 #: Shares of the time from which on something is named as the reason.
 _POOL, _STATEMENT, _ELSEWHERE, _TENANT = 0.2, 0.5, 0.4, 0.6

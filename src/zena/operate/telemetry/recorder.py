@@ -168,7 +168,7 @@ class Recorder:
             self._add("tenant", visit.tenant, ms, bad, slow)
         tally = visit.tally
         repeated = tally.queries >= REPEATED and any(sent.times >= REPEATED for sent in tally.statements.values())
-        why = self.requests.why(status, slow=slow, repeated=repeated)
+        why = self.requests.why(status, slow=slow, repeated=repeated, statement=tally.slow)
         if why is not None:
             at, costs = datetime.fromtimestamp(now, UTC), self._costs(tally)
             self.requests.keep(Kept.of(visit, at=at, name=name, status=status, ms=ms, why=why, statements=costs))

@@ -1,4 +1,4 @@
-"""Requests worth a look, kept whole: slow, failed, refused, repetitive, and one in a hundred of the others."""
+"""Requests worth a look, kept whole: slow, failed, refused, repetitive, with a slow statement, and one in a hundred."""
 
 import itertools
 from collections import deque
@@ -78,18 +78,14 @@ class Requests:
         self.dropped = 0
         self._seen = itertools.count(1)
 
-    def why(self, status: int, *, slow: bool, repeated: bool) -> str | None:
-        """Return why a request is kept: failed, slow, repeated, denied, sample; None for most."""
+    def why(self, status: int, *, slow: bool, repeated: bool, statement: bool = False) -> str | None:
+        """Return why a request is kept: failed, slow, repeated, denied, statement, sample; None for most."""
         number = next(self._seen)
-        if status >= _FAILED:
-            return "failed"
-        if slow:
-            return "slow"
-        if repeated:
-            return "repeated"
-        if status in _DENIED:
-            return "denied"
-        return "sample" if number % SAMPLE == 0 else None
+        reasons = (
+            ("failed", status >= _FAILED), ("slow", slow), ("repeated", repeated), ("denied", status in _DENIED),
+            ("statement", statement), ("sample", number % SAMPLE == 0),
+        )  # fmt: skip
+        return next((reason for reason, holds in reasons if holds), None)
 
     def keep(self, record: Kept) -> None:
         if len(self.waiting) >= MOST:

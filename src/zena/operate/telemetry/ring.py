@@ -11,7 +11,7 @@ from zena.operate.telemetry.requests import Kept
 
 #: Records kept; the file is rewritten when it holds twice as many.
 MOST: Final = 500
-_WORTH: Final = frozenset({"failed", "slow", "repeated", "denied"})
+_WORTH: Final = frozenset({"failed", "slow", "repeated", "denied", "statement"})
 
 
 class Ring:

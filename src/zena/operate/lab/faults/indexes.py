@@ -8,7 +8,7 @@ from zena.operate.lab.contract import EVERYDAY, Asked, Fault, Way
 from zena.operate.lab.place import Place
 
 _COMMENTS: Final[tuple[Asked, ...]] = ((Way.GET, "/api/v1/app/tasks/{task}/comments"), *EVERYDAY)
-_ROWS: Final = 600_000
+_ROWS: Final = 1_000_000
 #: What a firm said over the years, of another task than the one that is asked for.
 _GROW: Final = f"""
 SET session_replication_role = replica;
