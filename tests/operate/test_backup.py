@@ -216,7 +216,7 @@ def test_F19_a_command_killed_anywhere_leaves_the_old_or_the_new(house: House) -
             command("backup", *arguments, module="zena"), env=variables(ZENA_DATA_DIR=house.folder), cwd="/",
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
-        time.sleep(0.8 + DICE.random() * 1.4)
+        time.sleep(0.3 + DICE.random() * 1.2)
         process.send_signal(signal.SIGKILL)
         killed += process.wait() == -signal.SIGKILL
         assert house.ask(TASKS) == tasks

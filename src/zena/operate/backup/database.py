@@ -29,6 +29,7 @@ SELECT count(pg_terminate_backend(a.pid)) FROM pg_catalog.pg_stat_activity a
  WHERE a.datname = $1 AND a.backend_type = 'client backend'
 """
 _EXISTS: Final = "SELECT true FROM pg_catalog.pg_database WHERE datname = $1"
+_TAKEN: Final = (asyncpg.UniqueViolationError, asyncpg.DuplicateDatabaseError)
 _PATIENCE: Final = 60.0
 
 
@@ -48,6 +49,18 @@ async def dump(url: str, snapshot: str, target: Path) -> None:
 @asynccontextmanager
 async def fresh(settings: Settings, name: str) -> AsyncIterator[None]:
     """Make a database with our schemas and nothing in them; it is dropped again unless somebody renamed it."""
+    try:
+        await _make(settings, name)
+    except _TAKEN:  # whoever was killed while making it left a statement that has only ended now
+        await _make(settings, name)
+    try:
+        await tools.run("psql", beside(settings, name).dsn(Role.OPS), "-XqAt", script=database_sql(name))
+        yield
+    finally:
+        await drop(settings, name)
+
+
+async def _make(settings: Settings, name: str) -> None:
     make = f"CREATE DATABASE {checked_name(name)} TEMPLATE template0 ENCODING 'UTF8'"
     await drop(settings, name)
     async with _maintaining(settings) as conn:
@@ -58,11 +71,6 @@ async def fresh(settings: Settings, name: str) -> AsyncIterator[None]:
                 "zena_owner may make no database to restore into: as administrator, ALTER ROLE zena_owner CREATEDB",
                 Exit.PERMISSION,
             ) from error
-    try:
-        await tools.run("psql", beside(settings, name).dsn(Role.OPS), "-XqAt", script=database_sql(name))
-        yield
-    finally:
-        await drop(settings, name)
 
 
 async def fill(settings: Settings, name: str, folder: Path, dumped: Path, manifest: Manifest) -> None:
