@@ -56,6 +56,28 @@ async def test_what_is_cut_ends_at_once_and_refuses_what_is_new() -> None:
             reader, _ = await asyncio.open_unix_connection(way)
 
 
+async def test_a_server_that_hangs_up_ends_the_way_to_it() -> None:
+    """Closed with something unread, a socket is reset: nothing may be passed on again and again."""
+
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        reader._transport.pause_reading()  # type: ignore[attr-defined]  # what comes now stays unread
+        writer.write(b"x")
+        await writer.drain()
+        await asyncio.sleep(0.1)
+        writer.close()
+
+    with open_folder("zk-") as folder:
+        server = await asyncio.start_unix_server(hang_up, folder / "server")
+        link = Link(folder / "server")
+        async with link.listening(folder / "way"):
+            reader, writer = await asyncio.open_unix_connection(folder / "way")
+            assert await reader.readexactly(1) == b"x"
+            writer.write(b"never read")
+            async with asyncio.timeout(5):
+                assert await reader.read() == b""
+        server.close()
+
+
 async def test_nothing_is_said_where_nothing_passes() -> None:
     async with echoing() as (link, way):
         link.timeout = True

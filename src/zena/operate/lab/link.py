@@ -65,8 +65,10 @@ class Link:
         async def take() -> None:
             piece = b"?"
             while piece:
-                with suppress(OSError):
+                try:
                     piece = await reader.read(_CHUNK)
+                except OSError:  # reset: it says so each time it is asked
+                    piece = b""
                 waiting.put_nowait((loop.time() + self.latency, piece))
 
         taker = asyncio.create_task(take())
