@@ -133,6 +133,7 @@ def living() -> Iterator[Live]:
             settings: dict[str, object] = {
                 "ZENA_WEB_PROCESSES": 2,
                 "ZENA_WEBSOCKET_PROCESSES": 1, "ZENA_WEBSOCKET_PORT": free_port(),
+                "ZENA_AUTOMATIC": "none",  # a row breaks a fence, and asks about it before anybody has shut the table
                 "ZENA_REDIS_URL": redis_url, "ZENA_SMTP_URL": post.url, "ZENA_MAIL_FROM": "zena@firm.test",
                 **dict.fromkeys(("ZENA_RATE_ANONYMOUS", "ZENA_RATE_USER", "ZENA_RATE_TENANT"), 1_000_000),
             }  # fmt: skip
