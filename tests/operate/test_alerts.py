@@ -14,6 +14,7 @@ from zena.kit.state import State
 from zena.operate.incidents import actions
 from zena.operate.incidents.listing import one
 from zena.operate.notices import muting
+from zena.operate.notices.outbox import follow
 from zena.operate.remedies import runs
 
 AT = datetime(2031, 12, 13, 2, 0, tzinfo=UTC)
@@ -65,6 +66,19 @@ async def test_a_grave_incident_is_told_at_once_paged_when_nobody_takes_it_and_t
     kinds = [hook.body["kind"] for hook in duty.hooked(number)]
     assert kinds == ["opened", "acknowledged", "verdict", "closed"]
     assert duty.letters(number) == [], "mail is for where there is no Slack"
+
+
+async def test_a_cause_found_later_is_told_to_those_who_heard_of_it(duty: Duty) -> None:
+    number = await duty.open("T2")
+    await duty.tell()
+    async with duty.day.conn.transaction():
+        await follow(duty.day.conn, number, "explained", "it was unknown at first", duty.day.now)
+    await duty.tell()
+    text = duty.slack(number)[-1]["text"]
+    assert text.startswith("cause found: critical T2 ")
+    assert "\nit was unknown at first\ncause: lock (95%): a session waits\n" in text
+    assert (duty.slack(number)[-1]["reply_broadcast"], len(duty.letters(number))) == (False, 2)
+    assert duty.actions(number) == ["trigger"], "nobody is paged twice"
 
 
 async def test_the_gravest_is_told_to_everybody_at_once(duty: Duty) -> None:

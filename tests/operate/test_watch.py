@@ -27,7 +27,7 @@ from zena.operate.symptoms import (
     p1_broken_promise,
     q2_failing_jobs,
 )
-from zena.operate.symptoms.contract import Look, Reading, Symptom
+from zena.operate.symptoms.contract import Diagnosis, Look, Reading, Symptom
 from zena.operate.watch.now import see, silent
 from zena.operate.watch.rounds import Opened, look_around
 
@@ -280,3 +280,41 @@ async def test_an_older_incident_becomes_a_consequence_of_what_explains_it(day: 
     told = await one(day.conn, dashboard.id)
     assert told is not None
     assert told["parent_id"] == slow.id
+
+
+async def test_a_cause_whose_evidence_comes_later_is_found_later_once(day: Day) -> None:
+    """What is kept of requests is written down after they were counted: an incident may open without."""
+    slow: dict[str, Any] = {"spread": False, "statement": "SELECT count(*) FROM task", "spent": 850}
+    day.request("/dashboard", 900, times=30)
+    await day.flusher.flush()
+    await day.conn.execute("DELETE FROM ops.request WHERE at >= $1", AT)
+    (opened,) = await rounds(day, D1)
+    assert (opened.diagnosis.cause, dict(opened.diagnosis.ruled_out)["requests"][:4]) == ("unknown", "none")
+    assert [entry["body"]["causes"] for entry in await diagnosed(day, opened.id)] == [[]], (
+        "what is not found is told once"
+    )
+    day.request("/dashboard", 900, times=10, **slow)
+    await rounds(day, D1, times=3)
+    told = await one(day.conn, opened.id)
+    assert told is not None
+    assert (told["cause"], len(await diagnosed(day, opened.id)), told["intact"]) == ("statement", 2, True)
+
+
+async def test_an_incident_whose_explanation_was_cut_off_is_explained_by_who_watches_next(day: Day) -> None:
+    day.request("/dashboard", 900, times=30, statement="SELECT count(*) FROM task", spent=850)
+
+    async def killed(*_: object) -> Diagnosis:
+        raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        await rounds(day, replace(D1, diagnose=killed))
+    (made,) = await listed(day.conn, closed=False, since=AT, limit=10)
+    assert made["cause"] is None
+    (explained,) = await rounds(day, D1, times=1)
+    assert (explained.id, explained.diagnosis.cause) == (made["id"], "statement")
+
+
+async def diagnosed(day: Day, incident: int) -> list[dict[str, Any]]:
+    told = await one(day.conn, incident)
+    assert told is not None
+    return [entry for entry in told["timeline"] if entry["kind"] == "diagnosed"]

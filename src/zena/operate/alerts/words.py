@@ -7,9 +7,11 @@ from zena.operate.alerts.contract import Notice
 
 #: Kinds of notices that call for somebody.
 CALLS: Final = frozenset({"opened", "worse", "escalated", "reminder", "flapping"})
+_REASONED: Final = CALLS | {"explained"}
 _HEADS: Final = {
     "opened": "", "worse": "worse: ", "acknowledged": "acknowledged: ", "verdict": "remedy: ", "closed": "over: ",
     "reminder": "still open: ", "escalated": "not acknowledged: ", "flapping": "comes and goes: ", "test": "test: ",
+    "explained": "cause found: ",
 }  # fmt: skip
 
 
@@ -28,6 +30,7 @@ def lines(notice: Notice) -> Iterator[str]:
         yield notice.told
     if notice.kind in CALLS:
         yield notice.says
+    if notice.kind in _REASONED:
         yield from _why(notice)
         yield from _what_to_do(notice)
     yield from (f"done: {one}" for one in notice.done)

@@ -17,6 +17,8 @@ FIRST: Final = 5.0
 LONGEST: Final = 600.0
 #: What is not sent any more because the incident ended first.
 OVER: Final = "the incident was over before it could be sent"
+#: For what a page has no words.
+_NO_PAGE: Final = frozenset({"explained", "verdict"})
 
 _WRITE: Final = """
 INSERT INTO ops.notice (incident_id, kind, channel, key, body, at, next_at)
@@ -73,9 +75,9 @@ async def write(conn: Raw, incident: int, found: Sequence[Due], now: datetime) -
 async def follow(conn: Raw, incident: int | None, kind: str, text: str, now: datetime, *, which: str = "") -> None:
     """Tell those who heard of an incident how it goes on, in the transaction of what happened.
 
-    `which` tells two of the same kind apart. A page has no word for a verdict: it is left as it is.
+    `which` tells two of the same kind apart. A page is left as it is by a cause or a verdict.
     """
-    deaf = [PAGE] if kind == "verdict" else []
+    deaf = [PAGE] if kind in _NO_PAGE else []
     await conn.execute(_FOLLOW, incident, kind, which or None, json.dumps({"text": text}), now, deaf)
 
 

@@ -9,9 +9,11 @@ from typing import Any, Final
 from zena.kit.db import Raw
 from zena.kit.logs import get_logger
 from zena.operate.incidents import actions
+from zena.operate.notices.outbox import follow
 from zena.operate.notices.telling import tell_opened
 from zena.operate.symptoms.catalogue import SYMPTOMS
 from zena.operate.symptoms.contract import Diagnosis, Look, Reading, Symptom
+from zena.operate.symptoms.figures import LONG
 from zena.operate.watch.states import Standing, step
 
 log = get_logger(__name__)
@@ -22,6 +24,8 @@ PATIENCE: Final = 10.0
 SEVERAL: Final = 3
 #: An incident that opened so long before what folds it is taken for a consequence too, minutes.
 TOGETHER: Final = 2
+#: What an incident is put down to while the evidence for its cause is not there yet.
+VAGUE: Final = ("unknown", "recent_change")
 
 _KNOWN: Final = "SELECT scope, state, since, looks, calm, calm_since FROM ops.symptom WHERE symptom = $1"
 _REMEMBER: Final = """
@@ -39,6 +43,10 @@ ON CONFLICT (symptom) DO UPDATE SET looked_at = excluded.looked_at, took_ms = ex
 """
 _PARENT: Final = """
 SELECT id FROM ops.incident WHERE symptom = ANY ($1) AND closed_at IS NULL AND id <> $2 ORDER BY opened_at, id LIMIT 1
+"""
+_VAGUE: Final = """
+SELECT id, cause FROM ops.incident
+ WHERE symptom = $1 AND scope = $2 AND closed_at IS NULL AND opened_at >= $3 AND (cause IS NULL OR cause = ANY ($4))
 """
 _CHILDREN: Final = """
 SELECT id FROM ops.incident WHERE symptom = ANY ($1) AND closed_at IS NULL AND parent_id IS NULL AND opened_at >= $2
@@ -78,6 +86,7 @@ async def look_around(look: Look, symptoms: Sequence[Symptom] = SYMPTOMS) -> lis
 async def _look_at(look: Look, symptom: Symptom) -> list[Opened]:
     readings = await symptom.watch(look)
     fresh: list[tuple[int, Reading]] = []
+    lasting: list[Reading] = []
     async with look.conn.transaction():
         for reading, was in await _with_known(look.conn, symptom, readings):
             now_is, move = step(was, reading, look.now, symptom.opens_after)
@@ -88,8 +97,12 @@ async def _look_at(look: Look, symptom: Symptom) -> list[Opened]:
                 since = now_is.calm_since or look.now
                 await actions.close_verified(look.conn, symptom.id, reading, since, look.now)
                 now_is = None
+            if move == "none" and reading.over and now_is is not None and now_is.state == "open":
+                lasting.append(reading)
             await _remember(look, symptom, reading, now_is)
-    return [await _explain(look, symptom, incident, reading) for incident, reading in fresh]
+    opened = [await _explain(look, symptom, incident, reading) for incident, reading in fresh]
+    again = [await _explain_again(look, symptom, reading) for reading in lasting]
+    return opened + [one for one in again if one is not None]
 
 
 async def _with_known(
@@ -152,11 +165,7 @@ async def _remember(look: Look, symptom: Symptom, reading: Reading, now_is: Stan
 
 async def _explain(look: Look, symptom: Symptom, incident: int, reading: Reading) -> Opened:
     """Find out what is behind a new incident, and whether it is a consequence, or has some, itself."""
-    try:
-        diagnosis = await symptom.diagnose(look, reading)
-    except Exception:  # the incident stands, whether it can be explained or not
-        log.exception("a symptom could not be explained", symptom=symptom.id)
-        diagnosis = Diagnosis(ruled_out=[("diagnosis", "it failed: see the log of the process that watches")])
+    diagnosis = await _diagnosed(look, symptom, reading)
     async with look.conn.transaction():
         await actions.note_diagnosis(look.conn, incident, diagnosis, look.now)
         above = [one.id for one in SYMPTOMS if symptom.id in one.folds]
@@ -168,3 +177,32 @@ async def _explain(look: Look, symptom: Symptom, incident: int, reading: Reading
         await tell_opened(look.conn, look.settings, incident, look.now)
     log.warning("incident opened", incident=incident, symptom=symptom.id, scope=reading.scope, cause=diagnosis.cause)
     return Opened(incident, symptom, reading, diagnosis)
+
+
+async def _explain_again(look: Look, symptom: Symptom, reading: Reading) -> Opened | None:
+    """Look once more for the cause of what is open without one: evidence may come later.
+
+    What was opened and not explained, because who did so was killed in between, is explained as if it was new.
+    """
+    row = await look.conn.fetchrow(_VAGUE, symptom.id, reading.scope, look.since(LONG), list(VAGUE))
+    if row is None:
+        return None
+    if row["cause"] is None:
+        return await _explain(look, symptom, row["id"], reading)
+    diagnosis = await _diagnosed(look, symptom, reading)
+    if diagnosis.cause in VAGUE:
+        return None
+    async with look.conn.transaction():
+        await actions.note_diagnosis(look.conn, row["id"], diagnosis, look.now)
+        await follow(look.conn, row["id"], "explained", f"it was {row['cause']} at first", look.now)
+    log.warning("incident explained", incident=row["id"], symptom=symptom.id, cause=diagnosis.cause)
+    return None
+
+
+async def _diagnosed(look: Look, symptom: Symptom, reading: Reading) -> Diagnosis:
+    """Return what is behind a reading. The incident stands, whether it can be explained or not."""
+    try:
+        return await symptom.diagnose(look, reading)
+    except Exception:
+        log.exception("a symptom could not be explained", symptom=symptom.id)
+        return Diagnosis(ruled_out=[("diagnosis", "it failed: see the log of the process that watches")])
