@@ -18,10 +18,10 @@ from uuid import UUID
 import httpx
 import pytest
 
+from tests.factories.post import Post, post
 from tests.faults.clients import APP, Client, Ground
 from tests.faults.history import MAKERS, Entry, Final, as_json, complaints
 from tests.faults.installation import PATIENCE, VICTIMS, Installation, found_firm, installed, operations, wait
-from tests.faults.post import Post, post
 from tests.kit.bed import until
 from zena.work.checks import CHECKS
 
@@ -225,7 +225,7 @@ async def check_jobs(scene: Scene, ops: Any) -> None:
     runs = await ops.fetch(ended, JOB)
     assert (len(runs), {row["count"] for row in runs} <= {1}) == (invitations, True)
     assert await ops.fetchval("SELECT count(*) FROM queue.pgqueuer WHERE status = 'failed'") == 0
-    assert scene.invited <= scene.post.receivers
+    assert scene.invited <= set(scene.post.receivers)
 
 
 async def check_answers(scene: Scene, ops: Any, tenant: UUID, ground: Ground) -> None:

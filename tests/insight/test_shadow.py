@@ -13,6 +13,7 @@ import pytest
 
 from tests.factories import Firm
 from tests.insight.conftest import Inside
+from tests.insight.history import History
 from tests.insight.test_fresh import history_of, read
 from zena.insight import kpis
 from zena.insight.shadow import differing
@@ -26,26 +27,32 @@ RAISE = "UPDATE project SET budget_actual = coalesce(budget_actual, 0) + 7 WHERE
 
 
 @dataclass
-class Heard:
-    """What the shadow of a cache told of one firm."""
+class Watched:
+    """A firm with a project, a cache of which every found value is compared, and what was told of it."""
 
-    tenant: UUID
+    life: History
+    cache: Cache
+    inside: Inside
     said: list[tuple[str, str, list[str]]] = field(default_factory=list)
 
     def hear(self, family: str, tenant: UUID, cause: str, fields: Sequence[str]) -> None:
-        assert tenant == self.tenant
+        assert tenant == self.life.scope.tenant
         self.said.append((family, cause, list(fields)))
+
+    async def read(self, family: str = "dashboard") -> Any:
+        return await read(self.inside, self.cache, self.life.scope, family)
 
 
 @pytest.fixture
-async def now_cache(firm: Firm) -> AsyncIterator[tuple[Cache, Heard]]:
-    """A cache that lives now, since the database does too, of which every found value is compared."""
-    made, heard = Cache(), Heard(firm.tenant)
-    made.shadow.every = 0
-    made.shadow.listeners.append(heard.hear)
-    await made.start()
-    yield made, heard
-    await made.stop()
+async def watched(state: State, firm: Firm, inside: Inside) -> AsyncIterator[Watched]:
+    """The cache lives now, since the database does too."""
+    made = Watched(history_of(state, firm), Cache(), inside)
+    made.cache.shadow.every = 0
+    made.cache.shadow.listeners.append(made.hear)
+    await made.life.do(made.life.new_project)
+    await made.cache.start()
+    yield made
+    await made.cache.stop()
 
 
 async def rewrite(cache: Cache, change: Any) -> None:
@@ -57,109 +64,81 @@ async def rewrite(cache: Cache, change: Any) -> None:
     await cache.store.set(key, msgspec.json.encode(envelope).decode(), 60)
 
 
-async def test_rows_changed_without_an_event_are_named_until_an_event_comes(
-    state: State, firm: Firm, inside: Inside, now_cache: tuple[Cache, Heard]
-) -> None:
-    cache, heard = now_cache
-    life = history_of(state, firm)
-    await life.do(life.new_project)
-    await read(inside, cache, life.scope)
-    assert heard.said == [], "a value just computed is not computed again"
-    await read(inside, cache, life.scope)
-    async with inside(life.scope) as conn:
-        await conn.execute(RAISE, firm.tenant)
-    await read(inside, cache, life.scope)
-    assert heard.said == [("dashboard", "", []), ("dashboard", "invalidation_missing", ["budget_actual"])]
-    await life.do(life.new_project)
+async def test_rows_changed_without_an_event_are_named_until_an_event_comes(watched: Watched) -> None:
+    await watched.read()
+    assert watched.said == [], "a value just computed is not computed again"
+    await watched.read()
+    async with watched.inside(watched.life.scope) as conn:
+        await conn.execute(RAISE, watched.life.scope.tenant)
+    await watched.read()
+    assert watched.said == [("dashboard", "", []), ("dashboard", "invalidation_missing", ["budget_actual"])]
+    await watched.life.do(watched.life.new_project)
     for _ in range(2):
-        await read(inside, cache, life.scope)
-    assert heard.said[2:] == [("dashboard", "", [])]
+        await watched.read()
+    assert watched.said[2:] == [("dashboard", "", [])]
 
 
-async def test_a_value_that_somebody_wrote_is_told_from_one_that_was_computed(
-    state: State, firm: Firm, inside: Inside, now_cache: tuple[Cache, Heard]
-) -> None:
-    cache, heard = now_cache
-    life = history_of(state, firm)
-    await life.do(life.new_project)
-    await read(inside, cache, life.scope)
+async def test_a_value_that_somebody_wrote_is_told_from_one_that_was_computed(watched: Watched) -> None:
+    await watched.read()
 
     def richer(envelope: Envelope) -> Envelope:
         envelope.value["data"]["total_projects"] += 1
         return envelope
 
-    await rewrite(cache, richer)
-    await read(inside, cache, life.scope)
-    assert heard.said == [("dashboard", "wrong_value", ["total_projects"])]
-    await rewrite(cache, lambda envelope: msgspec.structs.replace(envelope, release="0.0.9"))
-    await read(inside, cache, life.scope)
-    assert len(heard.said) == 1, "another release may compute otherwise"
+    await rewrite(watched.cache, richer)
+    await watched.read()
+    assert watched.said == [("dashboard", "wrong_value", ["total_projects"])]
+    await rewrite(watched.cache, lambda envelope: msgspec.structs.replace(envelope, release="0.0.9"))
+    await watched.read()
+    assert len(watched.said) == 1, "another release may compute otherwise"
 
 
-async def test_a_value_that_outlives_its_time_tells_of_a_clock(
-    state: State, firm: Firm, inside: Inside, now_cache: tuple[Cache, Heard]
-) -> None:
-    cache, heard = now_cache
-    life = history_of(state, firm)
-    await life.do(life.new_project)
-    cache.clock = FixedClock(datetime.now(UTC) - timedelta(seconds=kpis.TTL + 10))
+async def test_a_value_that_outlives_its_time_tells_of_a_clock(watched: Watched) -> None:
+    watched.cache.clock = FixedClock(datetime.now(UTC) - timedelta(seconds=kpis.TTL + 10))
     for _ in range(2):
-        await read(inside, cache, life.scope)
-    assert heard.said == [("dashboard", "clock", [])]
+        await watched.read()
+    assert watched.said == [("dashboard", "clock", [])]
 
 
-async def test_many_who_write_and_read_at_once_are_never_taken_for_a_fault(
-    state: State, firm: Firm, inside: Inside, now_cache: tuple[Cache, Heard]
-) -> None:
-    cache, heard = now_cache
-    life = history_of(state, firm)
-    await life.do(life.new_project)
+async def test_many_who_write_and_read_at_once_are_never_taken_for_a_fault(watched: Watched) -> None:
 
     async def write() -> None:
         for _ in range(6):
-            assert await life.do(life.new_task)
+            assert await watched.life.do(watched.life.new_task)
 
     async def look() -> None:
         for number in range(12):
-            await read(inside, cache, life.scope, ("dashboard", "tasks", "projects", "team")[number % 4])
+            await watched.read(("dashboard", "tasks", "projects", "team")[number % 4])
 
     await asyncio.gather(write(), *(look() for _ in range(4)))
-    assert heard.said
-    assert {cause for _, cause, _ in heard.said} == {""}
+    assert watched.said
+    assert {cause for _, cause, _ in watched.said} == {""}
 
 
 async def test_a_comparison_that_fails_or_hangs_costs_the_reader_nothing_but_a_moment(
-    state: State, firm: Firm, inside: Inside, now_cache: tuple[Cache, Heard], urls: ClusterUrls
+    watched: Watched, urls: ClusterUrls
 ) -> None:
-    cache, heard = now_cache
-    life = history_of(state, firm)
-    await life.do(life.new_project)
-    before = await read(inside, cache, life.scope)
+    before = await watched.read()
     other = await asyncpg.connect(urls.owner)
     try:
         async with other.transaction():
             await other.execute("LOCK TABLE project_due_stats IN ACCESS EXCLUSIVE MODE")
-            async with asyncio.timeout(3), inside(life.scope) as conn:
-                found = await kpis.family(conn, life.scope, cache, "dashboard")
+            async with asyncio.timeout(3), watched.inside(watched.life.scope) as conn:
+                found = await kpis.family(conn, watched.life.scope, watched.cache, "dashboard")
                 assert found.generated_at == before.generated_at
                 assert await conn.fetchval("SELECT count(*) FROM tenant") == 1, "the reader's transaction goes on"
     finally:
         await other.close()
-    assert heard.said == []
+    assert watched.said == []
 
 
-async def test_it_is_paced_and_costs_nothing_where_nobody_listens(
-    state: State, firm: Firm, inside: Inside, now_cache: tuple[Cache, Heard]
-) -> None:
-    cache, heard = now_cache
-    cache.shadow.every = 3600
-    life = history_of(state, firm)
-    await life.do(life.new_project)
+async def test_it_is_paced_and_costs_nothing_where_nobody_listens(watched: Watched) -> None:
+    watched.cache.shadow.every = 3600
     for _ in range(5):
-        await read(inside, cache, life.scope)
-    assert len(heard.said) == 1
-    cache.shadow.listeners.clear()
-    assert not cache.shadow.is_due
+        await watched.read()
+    assert len(watched.said) == 1
+    watched.cache.shadow.listeners.clear()
+    assert not watched.cache.shadow.is_due
 
 
 def test_names_and_what_no_event_tells_of_are_not_compared() -> None:

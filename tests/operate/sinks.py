@@ -1,13 +1,10 @@
-"""The other sides of alerts: one HTTP server that is Slack, PagerDuty and a webhook at once, and a post office."""
+"""The other side of alerts: one HTTP server that is Slack, PagerDuty and a webhook at once."""
 
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from email import message_from_bytes
-from email.message import Message
-from email.policy import SMTP
 from ipaddress import ip_network
 from typing import Any
 
@@ -93,37 +90,9 @@ class Sink:
         return reply(204, b"")
 
 
-@dataclass
-class Office:
-    """A post office that keeps letters; `refuses` is the code it answers to a receiver instead."""
-
-    port: int = 0
-    refuses: int = 0
-    letters: list[Message] = field(default_factory=list)
-
-    async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            writer.write(b"220 office\r\n")
-            while line := (await reader.readline()).decode():
-                verb = line[:4].upper()
-                if verb == "RCPT" and self.refuses:
-                    writer.write(f"{self.refuses} not here\r\n".encode())
-                    continue
-                writer.write(b"354 go\r\n" if verb == "DATA" else b"250 ok\r\n")
-                if verb == "DATA":
-                    self.letters.append(message_from_bytes(await reader.readuntil(b"\r\n.\r\n"), policy=SMTP))
-                    writer.write(b"250 taken\r\n")
-                if verb == "QUIT":
-                    break
-        except (ConnectionError, asyncio.IncompleteReadError):
-            pass
-        finally:
-            writer.close()
-
-
 @asynccontextmanager
-async def opened(made: Any) -> AsyncIterator[Any]:
-    """Lend a sink or an office on a port of this machine."""
+async def opened(made: Sink) -> AsyncIterator[Sink]:
+    """Lend a sink on a port of this machine."""
     server = await asyncio.start_server(made.handle, "127.0.0.1", 0)
     made.port = server.sockets[0].getsockname()[1]
     try:

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from tests.operate.sinks import LOOPBACK, SECRET, Office, Sink, opened, reply
+from tests.factories.post import post
+from tests.operate.sinks import LOOPBACK, SECRET, Sink, opened, reply
 from zena.kit.clock import FixedClock
 from zena.kit.mail import SmtpMailer, SmtpServer
 from zena.operate.alerts.contract import Answer, Notice
@@ -163,7 +164,7 @@ async def test_inner_addresses_are_refused_until_their_network_is_named(sink: Si
 
 
 async def test_a_letter_says_the_same_and_belongs_to_its_incident() -> None:
-    async with opened(Office()) as office:
+    async with post() as office:
         mailer = SmtpMailer(SmtpServer("127.0.0.1", office.port, starttls="never"), "Zena <zena@example.com>")
         mailed = Mailed("ops@example.com", mailer)
         assert (await mailed.send(NOTICE)).taken

@@ -8,8 +8,9 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from tests.factories.post import post
 from tests.operate.commands import Terminal
-from tests.operate.sinks import SECRET, Office, Sink, opened, reply
+from tests.operate.sinks import SECRET, Sink, opened, reply
 from tests.operate.told import on_duty
 from zena.kit.embedded import ClusterUrls
 from zena.kit.state import State
@@ -29,7 +30,7 @@ async def run(urls: ClusterUrls, tmp_path: Path) -> AsyncIterator[Terminal]:
 
 
 async def test_a_test_notice_goes_out_over_every_channel_and_says_what_came_back(run: Terminal) -> None:
-    async with opened(Sink()) as sink, opened(Office()) as office:
+    async with opened(Sink()) as sink, post() as office:
         values = {
             "ZENA_ALERT_SLACK_TOKEN": "xoxb-test", "ZENA_ALERT_SLACK_CHANNEL": "C1",
             "ZENA_ALERT_SLACK_URL": f"{sink.url}/api/", "ZENA_ALERT_PAGERDUTY_KEY": "routing",

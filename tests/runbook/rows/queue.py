@@ -62,7 +62,7 @@ def retry_one(walk: Walk) -> None:
     again = walk.once("zena queue retry JOB", code=1, JOB=job)
     assert "failed again" in again.text
     assert job in walk.live.held(), "nothing is lost"
-    walk.live.post.refuses = False
+    walk.live.post.refuses = 0
     done = walk.once("zena queue retry JOB", as_json=True, JOB=job)
     assert [(group["done"], group["failed"]) for group in done.data] == [(1, 0)]
     assert walk.live.post.receivers == [WITHOUT_MAIL]
@@ -71,7 +71,7 @@ def retry_one(walk: Walk) -> None:
 
 @row("php artisan queue:retry all")
 def retry_all(walk: Walk) -> None:
-    walk.live.post.refuses = False
+    walk.live.post.refuses = 0
     held = len(walk.live.held())
     assert held >= 3
     said = walk.once("zena queue retry all", as_json=True)
