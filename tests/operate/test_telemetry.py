@@ -24,8 +24,9 @@ from zena.kit.uow import tenant_work
 from zena.operate.metrics.read import Measured, read_series
 from zena.operate.metrics.report import report
 from zena.operate.telemetry import flush
+from zena.operate.telemetry.cells import Series
 from zena.operate.telemetry.flush import Flusher
-from zena.operate.telemetry.recorder import BATCH, LABELS, MINUTES, SIGN_IN, Recorder, Series, fingerprint_of, normal
+from zena.operate.telemetry.recorder import BATCH, LABELS, MINUTES, SIGN_IN, Recorder, fingerprint_of, normal
 from zena.operate.telemetry.requests import Requests
 from zena.operate.telemetry.ring import MOST, Ring, read_rings
 from zena.operate.telemetry.running import listen

@@ -1,7 +1,7 @@
 """One request or socket as the guard let it in: who really called, under which id. Logs and handlers read it."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -56,6 +56,5 @@ def visit_of(scope: Mapping[str, Any]) -> Visit:
     return cast("Visit", visit) if visit is not None else Visit(request_id="none", path=str(scope.get("path", "/")))
 
 
-def current_visit() -> Visit | None:
-    """Return the visit this task serves. For log lines only: code takes its caller as an argument."""
-    return _current.get()
+#: Returns the visit this task serves, or None. For log lines and measuring only: code takes its caller as an argument.
+current_visit: Callable[[], Visit | None] = _current.get

@@ -1,5 +1,6 @@
 """The HTTP server of a web process: uvicorn on an inherited socket, every limit set."""
 
+import gc
 import resource
 import signal
 import socket
@@ -31,6 +32,9 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
+            # What was loaded stays: to look through it for garbage again and again would hold requests up.
+            gc.collect()
+            gc.freeze()
             self._on_ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:

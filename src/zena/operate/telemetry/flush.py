@@ -16,7 +16,8 @@ from zena.kit.ids import new_id
 from zena.kit.logs import ERRORS, get_logger, log_state
 from zena.kit.realtime.standing import standing
 from zena.operate.logs import groups
-from zena.operate.telemetry.recorder import Recorder, Series
+from zena.operate.telemetry.cells import Series
+from zena.operate.telemetry.recorder import Recorder
 from zena.operate.telemetry.ring import Ring
 
 if TYPE_CHECKING:

@@ -3,15 +3,17 @@
 import hashlib
 import re
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final, NamedTuple
+from typing import Final
 
 from zena.kit.logs import log_statement
 from zena.kit.tally import REPEATED, Tally, caller
 from zena.kit.visit import Visit, current_visit
 from zena.operate.telemetry import limits
+from zena.operate.telemetry.cells import Cell, Series
 from zena.operate.telemetry.requests import Kept, Requests
 from zena.operate.telemetry.sketch import bin_of
 
@@ -30,37 +32,6 @@ _HTTP: Final = {family: f"http.{family}" for family in ("dashboard", "api", "pag
 _SPACES: Final = re.compile(r"\s+")
 _MANY: Final = re.compile(r"\$\d+(?:::\w+(?:\[\])?)?(?:\s*,\s*\$\d+(?:::\w+(?:\[\])?)?){2,}")
 _TEXT: Final = 4_000
-
-
-class Series(NamedTuple):
-    """What is counted: `http` by route, `query` by fingerprint, `job` by name, and so on."""
-
-    metric: str
-    label: str
-
-
-@dataclass(slots=True)
-class Cell:
-    """One series in one minute. `total` and `peak` in milliseconds."""
-
-    n: int = 0
-    bad: int = 0
-    slow: int = 0
-    total: float = 0.0
-    peak: float = 0.0
-    bins: dict[int, int] = field(default_factory=dict)
-
-    def add(self, ms: float, bad: bool = False, slow: bool = False) -> None:  # noqa: FBT001, FBT002 - by name costs more
-        self.n += 1
-        self.total += ms
-        if bad:
-            self.bad += 1
-        if slow:
-            self.slow += 1
-        if ms > self.peak:  # noqa: PLR1730 - max() is a call
-            self.peak = ms
-        number = bin_of(ms)
-        self.bins[number] = self.bins.get(number, 0) + 1
 
 
 @dataclass(slots=True)
@@ -88,7 +59,7 @@ class Recorder:
         self._labels: dict[str, int] = {}
         self._statements: dict[str, Statement] = {}
         self._requests: list[tuple[float, str, str, int, float, Visit | None]] = []  # noted, not yet counted
-        self._queries: list[tuple[str, float]] = []
+        self._queries: defaultdict[str, list[float]] = defaultdict(list)  # milliseconds by statement
         self._noted: list[tuple[str, str, float, bool, bool]] = []
 
     def request(self, route: str, method: str, status: int, seconds: float) -> None:
@@ -99,8 +70,9 @@ class Recorder:
 
     def query(self, statement: str, seconds: float) -> None:
         """Note a statement. Called several times per request, so it is counted later."""
-        self._queries.append((statement, seconds))
-        if seconds * 1000 > limits.QUERY:
+        ms = seconds * 1000
+        self._queries[statement].append(ms)
+        if ms > limits.QUERY:
             self._ask_caller(self._known(statement))
             log_statement(statement, seconds)
 
@@ -136,19 +108,18 @@ class Recorder:
         """
         if not self._end:
             self._begin()
-        queries, self._queries = self._queries, []
-        for statement, seconds in queries:
-            ms = seconds * 1000
+        queries, self._queries = self._queries, defaultdict(list)
+        for statement, times in queries.items():
             cell = self._sent.get(statement)
             if cell is None:
                 cell = self._sent[statement] = self._cell(Series("query", self._known(statement).fingerprint))
-            cell.add(ms, slow=ms > limits.QUERY)
+            cell.add_all(times, limits.QUERY)
         requests, self._requests = self._requests, []
         for request in requests:
             self._count(*request)
         noted, self._noted = self._noted, []
-        for what in noted:
-            self._add(*what)
+        for metric, label, ms, bad, slow in noted:
+            self._add(metric, label, ms, bin_of(ms), bad, slow)
         if self._now() >= self._end:
             self._begin()
 
@@ -159,13 +130,14 @@ class Recorder:
         bad = status >= _FAILED
         slow = not bad and ms > limits.slow_after(family)
         name = f"{method} {route}" if route else f"{method} (no route)"
-        self._add(_HTTP[family], name, ms, bad, slow)
+        number = bin_of(ms)
+        self._add(_HTTP[family], name, ms, number, bad, slow)
         if name in SIGN_IN:
-            self._add("sign_in", "password", ms, bad, slow=False)
+            self._add("sign_in", "password", ms, number, bad, slow=False)
         if visit is None:
             return
         if visit.tenant is not None and family != "own":
-            self._add("tenant", visit.tenant, ms, bad, slow)
+            self._add("tenant", visit.tenant, ms, number, bad, slow)
         tally = visit.tally
         repeated = tally.queries >= REPEATED and any(sent.times >= REPEATED for sent in tally.statements.values())
         why = self.requests.why(status, slow=slow, repeated=repeated, statement=tally.slow)
@@ -173,11 +145,11 @@ class Recorder:
             at, costs = datetime.fromtimestamp(now, UTC), self._costs(tally)
             self.requests.keep(Kept.of(visit, at=at, name=name, status=status, ms=ms, why=why, statements=costs))
 
-    def _add(self, metric: str, label: str, ms: float, bad: bool, slow: bool) -> None:  # noqa: FBT001 - by name costs more
+    def _add(self, metric: str, label: str, ms: float, number: int, bad: bool, slow: bool) -> None:  # noqa: FBT001 - by name costs more
         cell = self._cells.get((metric, label))  # type: ignore[call-overload]  # equal to a Series, and sooner made
         if cell is None:
             cell = self._cell(Series(metric, label))
-        cell.add(ms, bad, slow)
+        cell.add(ms, number, bad, slow)
 
     def minutes(self) -> Iterator[tuple[int, dict[Series, Cell]]]:
         """Yield what was counted, by number of the minute since the epoch; it stays until `forget`."""

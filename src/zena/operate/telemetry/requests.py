@@ -81,6 +81,8 @@ class Requests:
     def why(self, status: int, *, slow: bool, repeated: bool, statement: bool = False) -> str | None:
         """Return why a request is kept: failed, slow, repeated, denied, statement, sample; None for most."""
         number = next(self._seen)
+        if status < _FAILED and not (slow or repeated or statement or status in _DENIED or number % SAMPLE == 0):
+            return None  # most: naming no reason must cost nothing
         reasons = (
             ("failed", status >= _FAILED), ("slow", slow), ("repeated", repeated), ("denied", status in _DENIED),
             ("statement", statement), ("sample", number % SAMPLE == 0),
