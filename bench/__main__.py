@@ -6,10 +6,8 @@ import os
 import sys
 import tempfile
 import time
-from collections import defaultdict
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from functools import partial
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +16,13 @@ import msgspec
 
 from bench import report
 from bench.data import Firm, make_firm, settle
-from bench.load import Job, Measured, Shot
+from bench.load import Job, Shot
 from bench.processes import HOST, application, fire, floor, migrate, trivial
-from bench.rows import Row
+from bench.rows import Measure, Row
 from bench.suite import Sizes, Suite
 from zena.kit.embedded import ClusterUrls, EmbeddedPostgres
 
 _FULL = (Sizes(), 5, 4.0)
-#: Pairs of processes, one that measures itself and one that does not.
-PROCESS_PAIRS = 8
 _QUICK = (Sizes(listed=10_000, small=500, middle=1_000, large=20_000), 3, 1.5)
 
 
@@ -38,10 +34,15 @@ def main() -> None:
         ceiling = _ceiling()
         home = folder / "zena"
         with application(urls, home) as app, floor(urls) as bare:
-            suite = Suite(app=app, floor=bare, firms=firms, sizes=sizes, seconds=seconds)
+            suite = Suite(app=app.port, floor=bare, firms=firms, sizes=sizes, seconds=seconds)
             _check_same(suite)
-            rows = _measured(suite, rounds, chosen.only)
-        rows += _own_cost(suite, partial(application, urls, home), rounds, chosen.only)
+            report.say(
+                f"{os.cpu_count()} processors, load {os.getloadavg()[0]:.1f} before we begin; trust the ratios\n"
+            )
+            report.say(report.heading())
+            rows = _run(suite.measures(), rounds, chosen.only)
+        with application(urls, home, "bench.switched") as app:
+            rows += _run(suite.measuring(app), rounds, chosen.only)
     path = report.write(rows, {"sizes": sizes, "client_ceiling": ceiling})
     report.say(f"\nwritten to {path}")
 
@@ -95,7 +96,7 @@ def _firms(folder: Path, urls: ClusterUrls, sizes: Sizes) -> dict[str, Firm]:
 def _ceiling() -> float:
     """Return how many answers of 20 kB a second the load client can take: it must not be what we measure."""
     with trivial(20_000) as port:
-        rate = fire(Job(host=HOST, port=port, shots=[Shot("/")], seconds=2)).rate
+        rate = fire(Job(host=HOST, port=port, shots=[Shot("/")], seconds=2))[0].rate
     report.say(f"the load client alone: {rate:,.0f}/s")
     return rate
 
@@ -114,34 +115,12 @@ def _rows(port: int, shot: Shot) -> Any:
     return answer.get("data", answer)
 
 
-def _measured(suite: Suite, rounds: int, only: str) -> list[Row]:
-    report.say(f"{os.cpu_count()} processors, load {os.getloadavg()[0]:.1f} before we begin; trust the ratios\n")
-    report.say(report.heading())
+def _run(measures: list[Measure], rounds: int, only: str) -> list[Row]:
     rows = []
-    for measure in suite.measures():
+    for measure in measures:
         if only in measure.name:
             rows.append(measure.run(rounds))
             report.say(report.line(rows[-1]))
-    return rows
-
-
-def _own_cost(suite: Suite, started: Callable[..., AbstractContextManager[int]], rounds: int, only: str) -> list[Row]:
-    """Return the rows of what measuring costs.
-
-    Two processes of the very same program differ by some per cent for as long as they live, by where their memory
-    came to lie: so it is measured with several pairs of processes, and each kind is started first in turn.
-    """
-    found: dict[str, list[tuple[Measured, Measured]]] = defaultdict(list)
-    measures = [one for one in suite.measuring(suite.app) if only in one.name]
-    for turn in range(PROCESS_PAIRS if measures else 0):
-        kinds = (True, False) if turn % 2 else (False, True)
-        with started(measuring=kinds[0]) as first, started(measuring=kinds[1]) as second:
-            ports = dict(zip(kinds, (first, second), strict=True))
-            for one in msgspec.structs.replace(suite, app=ports[True]).measuring(ports[False]):
-                found[one.name] += one.pairs(rounds) if only in one.name else []
-    rows = [one.row(found[one.name]) for one in measures]
-    for row in rows:
-        report.say(report.line(row))
     return rows
 
 

@@ -1,10 +1,14 @@
 """Load client: some keep-alive connections, each sends its next request when the last answer has come whole.
 
-Runs as a process of its own (`python -m bench.load`): a Job as JSON on standard input, a Measured as JSON on standard
-output. Reads answers with a Content-Length only, which is what all of ours have.
+Runs as a process of its own (`python -m bench.load`): a Job as JSON on standard input, on standard output a list of
+Measured as JSON: one, or those with measuring on and off. Reads answers with a Content-Length only, which is what all
+of ours have.
 """
 
 import asyncio
+import itertools
+import os
+import signal
 import sys
 from array import array
 from collections import Counter
@@ -18,6 +22,8 @@ import uvloop
 _HEAD_END = b"\r\n\r\n"
 _LENGTH = b"content-length:"
 _GRACE = 30.0
+#: Seconds between two switches, and until one is felt.
+_TURN, _SETTLES = 0.2, 0.02
 
 
 class Shot(msgspec.Struct, frozen=True):
@@ -39,6 +45,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     connections: int = 16
     seconds: float = 5.0
     warm: float = 1.0
+    switched: int | None = None  # the process of bench.switched whose measuring is switched off and on meanwhile
 
 
 class Measured(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,18 +87,45 @@ class Run:
         self.requests = [(encode(shot, f"{job.host}:{job.port}"), shot.timed) for shot in job.shots]
         self.begin = perf_counter() + job.warm
         self.end = self.begin + job.seconds
+        self.since = self.begin  # what was sent before is not counted
+        self.board = Board(job.seconds)
+
+    def score(self, status: bytes, sent: float, now: float, *, timed: bool) -> None:
+        if sent < self.since or now > self.end:
+            return
+        self.board.statuses[status.decode()] += 1
+        if timed and status[:1] == b"2":
+            self.board.times.append((now - sent) * 1000)
+
+    async def switch(self, process: int) -> list["Board"]:
+        """Switch measuring off and on in short turns, so that both see the same machine; return the scores of both.
+
+        What is under way at a switch counts for neither.
+        """
+        boards = {True: Board(), False: Board()}
+        for on in itertools.cycle(boards):
+            os.kill(process, signal.SIGUSR2 if on else signal.SIGUSR1)
+            await asyncio.sleep(_SETTLES)
+            now = perf_counter()
+            if now + _TURN > self.end:
+                break
+            if now > self.begin:
+                self.since, self.board = now, boards[on]
+                self.board.seconds += _TURN
+            await asyncio.sleep(_TURN)
+        return list(boards.values())
+
+
+class Board:
+    """The scores of the requests of so many seconds."""
+
+    def __init__(self, seconds: float = 0.0) -> None:
+        self.seconds = seconds
         self.times = array("d")
         self.statuses: Counter[str] = Counter()
 
-    def score(self, status: bytes, sent: float, now: float, *, timed: bool) -> None:
-        if sent < self.begin or now > self.end:
-            return
-        self.statuses[status.decode()] += 1
-        if timed and status[:1] == b"2":
-            self.times.append((now - sent) * 1000)
-
-    def measured(self, seconds: float) -> Measured:
-        ordered = sorted(self.times)
+    def measured(self) -> Measured:
+        ordered, seconds = sorted(self.times), self.seconds
         return Measured(
             requests=len(ordered),
             seconds=seconds,
@@ -127,7 +161,7 @@ class Lane(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio names it
         if not self.ended.done():
-            self.run.statuses["broken"] += 1
+            self.run.board.statuses["broken"] += 1
             self.ended.set_result(None)
 
     def _send(self) -> None:
@@ -159,8 +193,8 @@ def _length(buffer: bytearray) -> int:
     return end + len(_HEAD_END) + body
 
 
-async def fire(job: Job) -> Measured:
-    """Run a job to its end."""
+async def fire(job: Job) -> list[Measured]:
+    """Run a job to its end. With `switched` there are two scores, each of half of the time: on, and off."""
     loop = asyncio.get_running_loop()
     run = Run(job)
     lanes = []
@@ -168,8 +202,11 @@ async def fire(job: Job) -> Measured:
         start = number * len(job.shots) // job.connections
         _, lane = await loop.create_connection(lambda start=start: Lane(run, start), job.host, job.port)  # type: ignore[misc]  # bound default
         lanes.append(lane.ended)
+    switching = asyncio.create_task(run.switch(job.switched)) if job.switched is not None else None
     await asyncio.wait_for(asyncio.gather(*lanes), job.warm + job.seconds + _GRACE)
-    return run.measured(job.seconds)
+    if switching is None:
+        return [run.board.measured()]
+    return [board.measured() for board in await switching]
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from select import select
 
@@ -29,9 +30,17 @@ def migrate(urls: ClusterUrls, folder: Path) -> None:
     subprocess.run([sys.executable, "-m", "zena", "migrate"], check=True, cwd=ROOT, env=_environment(settings))
 
 
+@dataclass(frozen=True)
+class Application:
+    """A web process: where it listens, and who it is."""
+
+    port: int
+    pid: int
+
+
 @contextmanager
-def application(urls: ClusterUrls, folder: Path, *, measuring: bool = True) -> Iterator[int]:
-    """Run one web process as an installation does, or one that does not measure itself; yield its port."""
+def application(urls: ClusterUrls, folder: Path, program: str = "zena") -> Iterator[Application]:
+    """Run one web process as an installation does."""
     listener = bind(HOST, 0)
     settings = {
         **_NO_LIMITS,
@@ -41,10 +50,9 @@ def application(urls: ClusterUrls, folder: Path, *, measuring: bool = True) -> I
         "ZENA_PORT": str(port_of(listener)),
         "ZENA_PUBLIC_URL": f"http://{HOST}:{port_of(listener)}",
         "ZENA_LOG_LEVEL": "warning",
-        "ZENA_TELEMETRY": str(measuring).lower(),
     }
-    with _served(["zena", "web"], settings, listener.detach()):
-        yield int(settings["ZENA_PORT"])
+    with _served([program, "web"], settings, listener.detach()) as process:
+        yield Application(int(settings["ZENA_PORT"]), process.pid)
 
 
 @contextmanager
@@ -65,8 +73,8 @@ def trivial(size: int) -> Iterator[int]:
         yield port
 
 
-def fire(job: Job) -> Measured:
-    """Run the load client in a process of its own and return what it saw."""
+def fire(job: Job) -> list[Measured]:
+    """Run the load client in a process of its own and return what it saw: one figure, or two (Job.switched)."""
     command = [sys.executable, "-m", "bench.load"]
     patience = job.warm + job.seconds + 60
     done = subprocess.run(  # noqa: S603 - our own program
@@ -74,11 +82,11 @@ def fire(job: Job) -> Measured:
     )
     if done.returncode != 0:
         raise RuntimeError(done.stderr.decode()[-2000:])
-    return msgspec.json.decode(done.stdout, type=Measured)
+    return msgspec.json.decode(done.stdout, type=list[Measured])
 
 
 @contextmanager
-def _served(program: Sequence[str], settings: dict[str, str], listener: int) -> Iterator[None]:
+def _served(program: Sequence[str], settings: dict[str, str], listener: int) -> "Iterator[subprocess.Popen[bytes]]":
     """Run a program that takes `--fd` and `--ready-fd` until the block ends."""
     read, write = os.pipe()
     command = [sys.executable, "-m", *program, "--fd", str(listener), "--ready-fd", str(write)]
@@ -90,7 +98,7 @@ def _served(program: Sequence[str], settings: dict[str, str], listener: int) -> 
     try:
         if not select([read], [], [], _START)[0] or not os.read(read, 1):
             raise RuntimeError(f"{' '.join(program)} did not start")
-        yield
+        yield process
     finally:
         os.close(read)
         process.terminate()

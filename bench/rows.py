@@ -8,8 +8,22 @@ import msgspec
 
 from bench.load import Measured
 
-Side = Callable[[], Measured]
+#: Measures both sides; told whether ours goes first.
+Sides = Callable[[bool], tuple[Measured, Measured]]
 Figure = Literal["rate", "p50", "p95"]
+
+
+def in_turn(side: Callable[[], Measured], base: Callable[[], Measured]) -> Sides:
+    """Return how two sides are measured one after the other."""
+
+    def both(ours_first: bool) -> tuple[Measured, Measured]:  # noqa: FBT001 - as Sides says
+        if ours_first:
+            first = side()
+            return first, base()
+        second = base()
+        return side(), second
+
+    return both
 
 
 class Row(msgspec.Struct, kw_only=True):
@@ -60,25 +74,17 @@ class Goal(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Measure(msgspec.Struct, frozen=True, kw_only=True):
-    """A row before it is run: `side` is what we measure, `base` what it is held against."""
+    """A row before it is run: what we measure, and what it is held against."""
 
     name: str
     figure: Figure
-    side: Side
     base_name: str
-    base: Side
+    sides: Sides
     goal: Goal
 
     def run(self, rounds: int) -> Row:
         """Run both sides in turns, which of them goes first changing each round, and compare the medians."""
-        return self.row(self.pairs(rounds))
-
-    def pairs(self, rounds: int) -> list[tuple[Measured, Measured]]:
-        """Return what both sides measured in each round."""
-        return [self._round(number) for number in range(rounds)]
-
-    def row(self, pairs: list[tuple[Measured, Measured]]) -> Row:
-        """Return the row that such pairs make."""
+        pairs = [self.sides(bool(number % 2)) for number in range(rounds)]
         value, base = self._median([pair[0] for pair in pairs]), self._median([pair[1] for pair in pairs])
         ratio = median(self._of(side) / max(self._of(against), 1e-9) for side, against in pairs)
         p95 = median(side.p95 for side, _ in pairs)
@@ -96,13 +102,6 @@ class Measure(msgspec.Struct, frozen=True, kw_only=True):
             failures=failures,
             rounds=pairs,
         )
-
-    def _round(self, number: int) -> tuple[Measured, Measured]:
-        if number % 2:
-            side = self.side()
-            return side, self.base()
-        base = self.base()
-        return self.side(), base
 
     def _median(self, runs: Sequence[Measured]) -> float:
         return median(self._of(run) for run in runs)

@@ -6,8 +6,8 @@ import msgspec
 
 from bench.data import Firm, Shape
 from bench.load import Job, Measured, Shot
-from bench.processes import HOST, fire
-from bench.rows import Goal, Measure
+from bench.processes import HOST, Application, fire
+from bench.rows import Goal, Measure, in_turn
 
 API = "/api/v1/app"
 #: What counts as "the same" between a small and a large firm.
@@ -71,23 +71,21 @@ class Suite(msgspec.Struct, kw_only=True):
             Measure(
                 name=name,
                 figure="rate",
-                side=partial(self._fire, self.app, ours),
                 base_name="floor",
-                base=partial(self._fire, self.floor, bare),
+                sides=in_turn(partial(self._fire, self.app, ours), partial(self._fire, self.floor, bare)),
                 goal=Goal(least_ratio=0.5, most_p95=25),
             )
             for name, ours, bare in self._pairs()
         ]
 
-    def measuring(self, blind: int) -> list[Measure]:
-        """Return the rows of what measuring costs; at port `blind` an application measures nothing."""
+    def measuring(self, app: Application) -> list[Measure]:
+        """Return the rows of what measuring costs, in an application that can switch it off."""
         return [
             Measure(
                 name=f"measuring itself: {name}",
                 figure="p95",
-                side=partial(self._fire, self.app, ours),
                 base_name="without",
-                base=partial(self._fire, blind, ours),
+                sides=partial(self._switched, app, ours),
                 goal=Goal(most_ratio=MEASURING),
             )
             for name, ours, _ in self._pairs()
@@ -97,9 +95,11 @@ class Suite(msgspec.Struct, kw_only=True):
         return Measure(
             name=f"create a task, {self.sizes.large:,} there",
             figure="rate",
-            side=partial(self._fire, self.app, creates(self.firms["large"])),
             base_name=f"{self.sizes.small:,} there:",
-            base=partial(self._fire, self.app, creates(self.firms["small"])),
+            sides=in_turn(
+                partial(self._fire, self.app, creates(self.firms["large"])),
+                partial(self._fire, self.app, creates(self.firms["small"])),
+            ),
             goal=Goal(least_value=300, least_ratio=1 / FLAT),
         )
 
@@ -108,9 +108,11 @@ class Suite(msgspec.Struct, kw_only=True):
             Measure(
                 name=f"dashboard {kind} {word}, {self.sizes.large:,}",
                 figure="p50",
-                side=partial(self._dashboard, self.firms["large"], kind, warm=word == "warm"),
                 base_name=f"{self.sizes.middle:,}:",
-                base=partial(self._dashboard, self.firms["middle"], kind, warm=word == "warm"),
+                sides=in_turn(
+                    partial(self._dashboard, self.firms["large"], kind, warm=word == "warm"),
+                    partial(self._dashboard, self.firms["middle"], kind, warm=word == "warm"),
+                ),
                 goal=Goal(most_p95=most, most_ratio=FLAT),
             )
             for kind in ("JSON", "page")
@@ -129,8 +131,14 @@ class Suite(msgspec.Struct, kw_only=True):
         writes = [msgspec.structs.replace(write, timed=False) for write in creates(firm)]
         return self._fire(self.app, [shot for write in writes for shot in (write, read)], connections=1)
 
+    def _switched(self, app: Application, shots: list[Shot], _ours_first: bool) -> tuple[Measured, Measured]:  # noqa: FBT001 - as Sides says
+        job = Job(host=HOST, port=app.port, shots=shots, seconds=self.seconds * 4, switched=app.pid)
+        on, off = fire(job)
+        return on, off
+
     def _fire(self, port: int, shots: list[Shot], connections: int = 16) -> Measured:
-        return fire(Job(host=HOST, port=port, shots=shots, seconds=self.seconds, connections=connections))
+        [found] = fire(Job(host=HOST, port=port, shots=shots, seconds=self.seconds, connections=connections))
+        return found
 
 
 def bearer(firm: Firm) -> dict[str, str]:

@@ -14,13 +14,14 @@ _TEXT: Final = 1_000
 
 requests = get_logger("zena.requests")
 statements = get_logger("zena.statements")
+_gate = logging.getLogger("zena.requests")  # asked for every request there is
 
 
 def log_request(route: str, method: str, status: int, seconds: float) -> None:
     """Write the access line: a hook for Telemetry.on_request. Quick successes are debug lines."""
     level = logging.INFO if status >= _REFUSED or seconds > _SLOW else logging.DEBUG
     level = logging.ERROR if status >= _FAILED else level
-    if logging.getLogger("zena.requests").isEnabledFor(level):
+    if _gate.isEnabledFor(level):
         visit = current_visit()
         facts = {"code": visit.code} if visit is not None and visit.code else {}
         requests.log(level, "request", method=method, route=route, status=status, ms=round(seconds * 1000, 3), **facts)
