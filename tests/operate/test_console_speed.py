@@ -14,16 +14,22 @@ import pytest
 from tests.factories import make_firm
 from tests.factories.firms import As
 from tests.operate.console import PAGES, forget, make_operator, series, sketch
+from zena.kit.db import set_json_codecs
 from zena.kit.embedded import ClusterUrls
 from zena.kit.ids import new_id
 from zena.kit.state import State
+from zena.operate.symptoms.catalogue import SYMPTOMS
+from zena.operate.symptoms.contract import Look
 from zena.operate.telemetry.rollup import count_objectives, merge_users
+from zena.operate.watch.now import cost
+from zena.operate.watch.rounds import look_around
 
 pytestmark = pytest.mark.proof
 
 FIRMS, ROUTES, STATEMENTS, DAYS = 200, 60, 100, 30
 TIMES, LONGEST = 20, 100.0  # requests of each page; milliseconds at p95
 SLOWER, MOST_CPU = 30, 50.0  # times the page without figures, which takes 3 ms where nothing else runs; milliseconds
+WATCHED, MOST_WATCHING = 4, 0.02  # rounds of who watches, and the share of one core that the best may take
 ROUNDS = 3  # whatever else runs on the machine can only add: one quiet round tells what a page costs
 _POINT = ("minute", "process", "series_id", "n", "bad", "slow", "total", "peak", "bins", "counts")
 _ROLLUP = ("resolution", "bucket", *_POINT[2:])
@@ -106,6 +112,27 @@ async def test_each_page_answers_within_a_tenth_of_a_second(
         if rounds[-1].is_late:
             late[page] = rounds
     assert late == {}
+
+
+async def test_who_watches_takes_less_than_a_fiftieth_of_the_time_of_one_core(
+    state: State, urls: ClusterUrls, month: None
+) -> None:
+    ops = await asyncpg.connect(urls.ops)
+    await set_json_codecs(ops)
+    began, shares = datetime.now(UTC), []
+    try:
+        for _ in range(WATCHED):
+            await look_around(Look(ops, state.settings, datetime.now(UTC)))
+            shares.append((await cost(ops, 1.0))["share"])
+        assert await ops.fetchval("SELECT count(*) FROM ops.detector WHERE error IS NULL") == len(SYMPTOMS)
+    finally:
+        opened = "SELECT id FROM ops.incident WHERE opened_at >= $1"
+        await ops.execute(f"DELETE FROM ops.incident_event WHERE incident_id IN ({opened})", began)  # noqa: S608 - ours
+        await ops.execute("DELETE FROM ops.incident WHERE opened_at >= $1", began)
+        await ops.execute("DELETE FROM ops.symptom; DELETE FROM ops.detector")
+        await ops.close()
+    print(f"share of one core that watching takes of the database: {shares}")
+    assert min(shares) < MOST_WATCHING
 
 
 @dataclass(frozen=True)
