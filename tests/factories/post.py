@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from email import message_from_bytes
-from email.message import Message
+from email.message import EmailMessage
 from email.policy import SMTP
 
 
@@ -17,7 +17,7 @@ class Post:
     port: int = 0
     refuses: int = 0
     receivers: list[str] = field(default_factory=list)
-    letters: list[Message] = field(default_factory=list)
+    letters: list[EmailMessage] = field(default_factory=list)
 
     @property
     def url(self) -> str:

@@ -1,13 +1,18 @@
-"""From an incident to its verified end with a browser alone: a table that leaks, before a real installation."""
+"""From an alert to its verified end by its link and a browser alone: a table that leaks, before a real installation."""
 
+import asyncio
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import asyncpg
 import pytest
 from playwright.async_api import BrowserContext, Page, expect
 
+from tests.factories.post import Post, post_beside
 from tests.journeys.conftest import serious
 from tests.journeys.test_operator import House, context, house, operator
+from tests.operate.site import until
 from zena.kit.embedded import urls_of_running
 
 pytestmark = [pytest.mark.browser, pytest.mark.proof]
@@ -15,10 +20,11 @@ __all__ = ("context", "house", "operator")
 
 #: Seconds are what a worker needs to look twice, and to see what came of a remedy twice.
 SOON, LATER = 60_000, 120_000
+TO = "lan@example.com"
 
 
-async def test_an_operator_mends_a_leak_from_its_incident(
-    operator: BrowserContext, house: House, axe: str, screens: Path
+async def test_an_operator_mends_a_leak_from_the_letter_that_tells_of_it(
+    operator: BrowserContext, house: House, office: Post, axe: str, screens: Path
 ) -> None:
     await _as_superuser(house, "CREATE POLICY everybody ON label USING (true)")
     page = await operator.new_page()
@@ -35,14 +41,15 @@ async def test_an_operator_mends_a_leak_from_its_incident(
             wrong.extend([f"{name} is {wide} px wider than a window of {width}"] if wide > 0 else [])
             await page.screenshot(path=screens / f"mending-{name}-{width}-{scheme}.png", full_page=True)
 
-    await page.goto(f"{house.site.url}/ops/incidents")
-    incident = page.locator("tr:has-text('T2') a[href^='/ops/incidents/']").first
-    await expect(incident).to_be_visible(timeout=SOON)  # the page follows by itself
-    await incident.click()
+    letter = await asyncio.to_thread(_letter, office, "T2")
+    assert "cause: open_policy" in letter
+    [link] = re.findall(r"https?://\S+/ops/incidents/\d+", letter)
+    await page.goto(link)
     await expect(page.locator("main")).to_contain_text("open_policy", timeout=SOON)
     await expect(page.locator("main")).to_contain_text(
         "the harm is kept in", timeout=SOON
     )  # shut off without being asked
+    await expect(page.locator("tr:has-text('mail:lan@example.com')").first).to_contain_text("sent", timeout=SOON)
     await look("incident")
     await page.locator("#acknowledge button").focus()
     await page.keyboard.press("Enter")
@@ -61,6 +68,33 @@ async def test_an_operator_mends_a_leak_from_its_incident(
     await look("runbook")
     await page.close()
     assert wrong == []
+
+
+@pytest.fixture(scope="module")
+def office(house: House) -> Iterator[Post]:
+    """A post office to which alerts go, set as the documentation tells, and tried."""
+    with post_beside() as made:
+        lines = f"ZENA_SMTP_URL={made.url}?starttls=never", "ZENA_MAIL_FROM=zena@example.com", f"ZENA_ALERT_MAIL={TO}"
+        settings = house.folder / "data" / "zena.env"
+        settings.write_text("".join(f"{line}\n" for line in lines))
+        settings.chmod(0o640)
+        house.zena("config", "reload")
+        house.zena("alert", "test")
+        assert made.receivers == [TO]
+        yield made
+
+
+def _letter(office: Post, symptom: str) -> str:
+    """Wait for the letter that tells of a symptom, and return its text."""
+    found: list[str] = []
+
+    def come() -> bool:
+        told = [one for one in office.letters if f" {symptom} " in one["Subject"]]
+        found[:] = [body.get_content() for one in told if (body := one.get_body(("plain",))) is not None]
+        return bool(found)
+
+    until(come, SOON / 1000)
+    return found[0]
 
 
 async def _take_back(page: Page) -> None:

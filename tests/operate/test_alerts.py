@@ -13,6 +13,7 @@ from zena.kit.embedded import ClusterUrls
 from zena.kit.state import State
 from zena.operate.incidents import actions
 from zena.operate.incidents.listing import one
+from zena.operate.incidents.report import markdown
 from zena.operate.notices import muting
 from zena.operate.notices.outbox import follow
 from zena.operate.remedies import runs
@@ -79,6 +80,13 @@ async def test_a_cause_found_later_is_told_to_those_who_heard_of_it(duty: Duty) 
     assert "\nit was unknown at first\ncause: lock (95%): a session waits\n" in text
     assert (duty.slack(number)[-1]["reply_broadcast"], len(duty.letters(number))) == (False, 2)
     assert duty.actions(number) == ["trigger"], "nobody is paged twice"
+    told = await one(duty.day.conn, number)
+    assert told is not None
+    assert {(row["kind"], row["channel"]) for row in told["notices"] if row["sent_at"]} >= {
+        ("opened", "pagerduty"), ("explained", "slack"), ("explained", "mail:lan@example.com"),
+    }  # fmt: skip
+    _, _, who = markdown(told).partition("## Who was told\n\n")
+    assert f"explained over slack, sent {duty.day.now:%Y-%m-%d %H:%M:%S} UTC" in who
 
 
 async def test_the_gravest_is_told_to_everybody_at_once(duty: Duty) -> None:

@@ -298,6 +298,7 @@ async def test_a_cause_whose_evidence_comes_later_is_found_later_once(day: Day) 
     told = await one(day.conn, opened.id)
     assert told is not None
     assert (told["cause"], len(await diagnosed(day, opened.id)), told["intact"]) == ("statement", 2, True)
+    assert "\n- **statement** " in markdown(told)
 
 
 async def test_an_incident_whose_explanation_was_cut_off_is_explained_by_who_watches_next(day: Day) -> None:

@@ -54,10 +54,10 @@ def trial_notice(settings: "Settings", key: str, now: datetime) -> Notice:
 
 def _why(told: list[dict[str, Any]]) -> dict[str, Any]:
     """The likeliest cause, with its evidence and the command that shows more."""
-    diagnosis = next((one["body"] for one in reversed(told) if one["kind"] == "diagnosed"), None)
-    if diagnosis is None or not diagnosis["causes"]:
-        return {"cause": "not found" if diagnosis is not None else "not looked for yet"}
-    top = diagnosis["causes"][0]
+    found = timeline.diagnosis(told)
+    if found is None or not found["causes"]:
+        return {"cause": "not found" if found is not None else "not looked for yet"}
+    top = found["causes"][0]
     evidence = [_line(f"{one['source']}: {one['says']}") for one in top["evidence"][:_EVIDENCE]]
     cause = _line(f"{top['cause']} ({top['confidence']:.0%}): {top['says']}")
     return {"cause": cause, "evidence": evidence, "next": top["next"]}

@@ -16,7 +16,7 @@ from zena.kit.state import state_of
 from zena.operate.console.desk import REPORT_AGE, answer, memo_of
 from zena.operate.console.remedies import what_can_be_done
 from zena.operate.incidents.listing import last_opened, listed, one
-from zena.operate.incidents.timeline import words
+from zena.operate.incidents.timeline import diagnosis, words
 from zena.operate.remedies.catalogue import REMEDIES
 from zena.operate.remedies.runs import efficacy
 from zena.operate.symptoms.catalogue import BY_ID, SYMPTOMS
@@ -63,7 +63,7 @@ async def incident_page(conn: Raw, now: datetime, number: int) -> dict[str, Any]
     found = await one(conn, number) if 0 < number < 2**63 else None
     if found is None:
         raise NotFound.of("incident")
-    why = next((entry["body"] for entry in found["timeline"] if entry["kind"] == "diagnosed"), None)
+    why = diagnosis(found["timeline"])
     steps = [(name, found[name], found[name] - found["began_at"]) for name in _STEPS if found[name]]
     told = {"found": found, "why": why, "steps": steps, "symptom": BY_ID.get(found["symptom"]), "words": words}
     return told | await what_can_be_done(conn, now, found, why)

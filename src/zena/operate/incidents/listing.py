@@ -19,6 +19,9 @@ _LIST: Final = _READ.format(which="i.closed_at IS NULL OR $1 AND i.opened_at >= 
 _ONE: Final = _READ.format(which="i.id = $1")
 _MOST: Final = 100
 _LAST: Final = "SELECT symptom, max(opened_at) AS at FROM ops.incident GROUP BY symptom ORDER BY symptom"
+_NOTICES: Final = """
+SELECT kind, channel, at, sent_at, failed_at, error FROM ops.notice WHERE incident_id = $1 ORDER BY id
+"""
 _CHILDREN: Final = "SELECT id FROM ops.incident WHERE parent_id = $1 ORDER BY id"
 
 
@@ -28,7 +31,7 @@ async def listed(conn: Raw, *, closed: bool, since: datetime, limit: int) -> lis
 
 
 async def one(conn: Raw, incident: int) -> dict[str, Any] | None:
-    """Return an incident with its consequences and its timeline; None if there is none of that number.
+    """Return an incident with its consequences, its timeline and who was told of it; None without one of that number.
 
     `intact` tells whether the chain of hashes over the timeline holds.
     """
@@ -38,7 +41,8 @@ async def one(conn: Raw, incident: int) -> dict[str, Any] | None:
     told = await timeline.entries(conn, incident)
     children = [child["id"] for child in await conn.fetch(_CHILDREN, incident)]
     intact = not any(entry["broken"] for entry in told)
-    return dict(row) | {"children": children, "timeline": told, "intact": intact}
+    notices = [dict(notice) for notice in await conn.fetch(_NOTICES, incident)]
+    return dict(row) | {"children": children, "timeline": told, "intact": intact, "notices": notices}
 
 
 async def last_opened(conn: Raw) -> dict[str, datetime]:

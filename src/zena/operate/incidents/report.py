@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from zena.operate.incidents.timeline import words
+from zena.operate.incidents.timeline import diagnosis, words
 from zena.operate.symptoms.catalogue import BY_ID
 
 
 def markdown(found: dict[str, Any]) -> str:
     """Return the report of an incident as `listing.one` gives it. Times are computed, never typed."""
-    return "\n".join([*_head(found), *_cause(found), *_times(found), *_timeline(found)]) + "\n"
+    return "\n".join([*_head(found), *_cause(found), *_times(found), *_timeline(found), *_told(found)]) + "\n"
 
 
 def _head(found: dict[str, Any]) -> Iterator[str]:
@@ -28,17 +28,15 @@ def _head(found: dict[str, Any]) -> Iterator[str]:
 
 
 def _cause(found: dict[str, Any]) -> Iterator[str]:
-    diagnosis = next((one["body"] for one in found["timeline"] if one["kind"] == "diagnosed"), None)
-    if diagnosis is None:
+    why = diagnosis(found["timeline"])
+    if why is None:
         return
     yield from ("", "## Cause", "")
-    for cause in diagnosis["causes"] or [
-        {"cause": "unknown", "confidence": 0, "says": "none was found", "evidence": []}
-    ]:
+    for cause in why["causes"] or [{"cause": "unknown", "confidence": 0, "says": "none was found", "evidence": []}]:
         yield f"- **{cause['cause']}** ({cause['confidence']:.0%}): {cause['says']}"
         yield from (f"  - {one['source']}: {one['says']}" for one in cause["evidence"])
-    if diagnosis["ruled_out"]:
-        yield f"- Ruled out: {'; '.join(f'{name} ({why})' for name, why in diagnosis['ruled_out'])}"
+    if why["ruled_out"]:
+        yield f"- Ruled out: {'; '.join(f'{name} ({why})' for name, why in why['ruled_out'])}"
 
 
 def _times(found: dict[str, Any]) -> Iterator[str]:
@@ -59,6 +57,14 @@ def _timeline(found: dict[str, Any]) -> Iterator[str]:
     for entry in found["timeline"]:
         told = words(entry)
         yield f"- {_at(entry['at'])} {entry['kind']} by {entry['actor']}{f': {told}' if told else ''}"
+
+
+def _told(found: dict[str, Any]) -> Iterator[str]:
+    if found["notices"]:
+        yield from ("", "## Who was told", "")
+    for one in found["notices"]:
+        came = f"sent {_at(one['sent_at'])}" if one["sent_at"] else f"not sent: {one['error'] or 'it waits'}"
+        yield f"- {_at(one['at'])} {one['kind']} over {one['channel']}, {came}"
 
 
 def _at(at: datetime) -> str:

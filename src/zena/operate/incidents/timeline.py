@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -38,6 +38,11 @@ async def entries(conn: Raw, incident: int) -> list[dict[str, Any]]:
         found.append({name: row[name] for name in ("seq", "at", "kind", "actor")} | {"body": body, "broken": broken})
         before = bytes(row["hash"])
     return found
+
+
+def diagnosis(told: Sequence[Mapping[str, Any]]) -> Any:
+    """Return the diagnosis that holds, of the entries of an incident: the last one. None where there is none yet."""
+    return next((one["body"] for one in reversed(told) if one["kind"] == "diagnosed"), None)
 
 
 def words(entry: Mapping[str, Any]) -> str:
