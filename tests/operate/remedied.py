@@ -24,11 +24,13 @@ class Ward:
 
     day: Day
     lines: list[str] = field(default_factory=list)
+    changed: dict[str, Any] = field(default_factory=dict)  # settings
 
     @property
     def hand(self) -> Hand:
         clock = FixedClock(self.day.now)
-        return Hand(self.day.conn, self.day.state.settings, clock, "somebody", self.lines.append, PACE)
+        settings = self.day.state.settings.model_copy(update=self.changed)
+        return Hand(self.day.conn, settings, clock, "somebody", self.lines.append, PACE)
 
     async def incident(self, symptom: Symptom, scope: str = "") -> int:
         """Open an incident, as the process that watches would."""

@@ -7,13 +7,15 @@ from zena.operate.remedies.contract import Remedy
 from zena.operate.remedies.fences import QUARANTINE, RESTORE_FENCE
 from zena.operate.remedies.figures import CLEAR_FAMILY
 from zena.operate.remedies.jobs import RETRY_FAILED
+from zena.operate.remedies.logs import MEND_LOGS
 from zena.operate.remedies.queue import PAUSE_KIND, RESUME_QUEUE
 from zena.operate.remedies.sessions import CANCEL_BLOCKER, END_IDLE_TRANSACTION
+from zena.operate.remedies.store import EVICT_OLD
 from zena.operate.remedies.tables import ANALYZE, CREATE_INDEX
 
 REMEDIES: Final[tuple[Remedy, ...]] = (
-    ANALYZE, CANCEL_BLOCKER, CLEAR_FAMILY, CREATE_INDEX, END_IDLE_TRANSACTION, PAUSE_KIND, QUARANTINE, READ_ONLY,
-    RESTORE_FENCE, RESUME_QUEUE, RETRY_FAILED,
+    ANALYZE, CANCEL_BLOCKER, CLEAR_FAMILY, CREATE_INDEX, END_IDLE_TRANSACTION, EVICT_OLD, MEND_LOGS, PAUSE_KIND,
+    QUARANTINE, READ_ONLY, RESTORE_FENCE, RESUME_QUEUE, RETRY_FAILED,
 )  # fmt: skip
 BY_NAME: Final = {remedy.id: remedy for remedy in REMEDIES}
 

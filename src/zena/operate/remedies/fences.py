@@ -7,6 +7,7 @@ from zena.kit.db import Raw
 from zena.operate.integrity.posture import SHUT_OFF
 from zena.operate.remedies.contract import Plan, Refused, Remedy, Risk, Target, Tell
 from zena.operate.symptoms.contract import Look
+from zena.operate.symptoms.t1_hidden_data import NARROWING
 
 #: The second half of a firm's policy, as the migrations write it.
 TENANT: Final = "(SELECT nullif(current_setting('app.tenant', true), '')::uuid)"
@@ -29,11 +30,18 @@ _ROWS: Final = """
 SELECT coalesce(sum(greatest(reltuples, 0)), 0)::bigint FROM pg_class
  WHERE relname = ANY ($1) AND relnamespace = 'public'::regnamespace
 """
+_FENCED: Final = """
+SELECT count(*) FROM pg_class c
+ WHERE c.relname = ANY ($1) AND c.relnamespace = 'public'::regnamespace AND c.relrowsecurity AND c.relforcerowsecurity
+   AND ARRAY(SELECT p.polname::text FROM pg_policy p WHERE p.polrelid = c.oid AND p.polname <> $2) = '{tenant}'
+"""
 _STANDS: Final = """
 SELECT count(*) FROM pg_class c JOIN pg_policy p ON p.polrelid = c.oid AND p.polname = $2 AND NOT p.polpermissive
  WHERE c.relname = ANY ($1) AND c.relnamespace = 'public'::regnamespace AND c.relrowsecurity AND c.relforcerowsecurity
 """
 _TABLES: Final = frozenset({"row security", "policy"})
+#: Policies too many: one that asks for no firm, and one that hides a firm's rows from itself.
+_DROPPED: Final = ("open policy", NARROWING)
 
 
 def _fallen(target: Target) -> dict[str, list[str]]:
@@ -47,7 +55,8 @@ def _tables(fallen: Mapping[str, list[str]]) -> list[str]:
 async def _plan_restore(look: Look, target: Target) -> Plan:
     """Plan the tenant's policy and forced row security, as the migrations make them; a policy too many is dropped."""
     fallen = _fallen(target)
-    opened = await look.conn.fetch(_OPEN, fallen.get("open policy", []))
+    unwanted = [name for fence in _DROPPED for name in fallen.get(fence, [])]
+    opened = await look.conn.fetch(_OPEN, unwanted)
     statements = [row["statement"] for row in opened]  # first: the firm's own policy may be one of them
     for row in await look.conn.fetch(_PLANNED, _tables(fallen), TENANT, SHUT_OFF):
         statements += [row["fence"], *([row["policy"]] if row["t"] in fallen.get("policy", []) else [])]
@@ -56,7 +65,7 @@ async def _plan_restore(look: Look, target: Target) -> Plan:
     tables = sorted({*_tables(fallen), *(row["t"] for row in opened)})
     effects = [
         f"put up the fence of {', '.join(tables)} again, as the migrations made it",
-        *(f"drop the policy {row['polname']} of {row['t']}, which asks for no firm" for row in opened),
+        *(f"drop the policy {row['polname']} of {row['t']}, which no migration made" for row in opened),
     ]
     touches = {"tables": len(tables), "rows fenced": await look.conn.fetchval(_ROWS, tables)}
     return Plan({"statements": statements, "tables": tables}, effects, touches, "none: a fence is not taken down again")
@@ -101,12 +110,8 @@ async def _as_owner(conn: Raw, statements: list[str]) -> None:
 
 
 async def _restored(look: Look, acts_on: Mapping[str, Any]) -> bool:
-    forced = await look.conn.fetchval(
-        "SELECT count(*) FROM pg_class WHERE relname = ANY ($1) AND relnamespace = 'public'::regnamespace"
-        " AND relrowsecurity AND relforcerowsecurity",
-        acts_on["tables"],
-    )
-    return bool(forced == len(acts_on["tables"]))
+    """Tell whether each table is fenced, with the firm's policy and no other than the quarantine's."""
+    return bool(await look.conn.fetchval(_FENCED, acts_on["tables"], SHUT_OFF) == len(acts_on["tables"]))
 
 
 async def _shut(look: Look, acts_on: Mapping[str, Any]) -> bool:
@@ -115,8 +120,8 @@ async def _shut(look: Look, acts_on: Mapping[str, Any]) -> bool:
 
 _ANSWERS: Final = frozenset({("T2", "row_security_off"), ("T2", "policy_changed"), ("T2", "open_policy")})
 RESTORE_FENCE: Final = Remedy(
-    "restore_fence", "put up the fence between firms again", _ANSWERS, Risk.INFRASTRUCTURE, _plan_restore, _apply,
-    _restored,
+    "restore_fence", "put up the fence between firms again", _ANSWERS | {("T1", "policy_missing")},
+    Risk.INFRASTRUCTURE, _plan_restore, _apply, _restored,
 )  # fmt: skip
 QUARANTINE: Final = Remedy(
     "quarantine", "shut a table off from the application", _ANSWERS, Risk.APPLICATION, _plan_shut, _apply, _shut,

@@ -10,6 +10,7 @@ from zena.operate.symptoms.surroundings import recent_change
 WINDOW: Final = 24 * 60
 _POLICIES: Final = tuple(fence for fence in FENCES if fence.name in {"policy", "policy of people"})
 #: A policy of this kind takes rows away from what the others let pass. Only a quarantine of ours makes one, on purpose.
+NARROWING: Final = "narrowing policy"
 _NARROWING: Final = """
 SELECT format('%s on %s', p.polname, p.polrelid::regclass) FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid
  WHERE NOT p.polpermissive AND c.relnamespace = 'public'::regnamespace AND p.polname <> $1 ORDER BY 1
@@ -50,13 +51,17 @@ async def watch(look: Look) -> list[Reading]:
 
 
 async def _policies(look: Look) -> Reading:
-    bad = [(name, one.advice) for fence in _POLICIES for one in await wrong(look.conn, fence) for name in one.sample]
-    bad += [
-        (row[0], "it hides rows: drop it, or say why in its migration")
-        for row in await look.conn.fetch(_NARROWING, SHUT_OFF)
-    ]
+    found = [(fence.name, one.sample, one.advice) for fence in _POLICIES for one in await wrong(look.conn, fence)]
+    narrowing = [row[0] for row in await look.conn.fetch(_NARROWING, SHUT_OFF)]
+    if narrowing:
+        found.append((NARROWING, narrowing, "it hides rows: drop it, or say why in its migration"))
+    bad = [(name, advice) for _, sample, advice in found for name in sample]
     says = "; ".join(name for name, _ in bad) if bad else "the policies show each firm its rows"
-    return Reading("", bool(bad), not bad, says, float(len(bad)), 0.0, {"policies": [list(one) for one in bad]})
+    facts = {
+        "policies": [list(one) for one in bad],
+        "fallen": [[fence, len(sample), list(sample), advice] for fence, sample, advice in found],
+    }
+    return Reading("", bool(bad), not bad, says, float(len(bad)), 0.0, facts)
 
 
 _SAYS: Final = {

@@ -15,6 +15,8 @@ from zena.operate.lab.place import NotALab, Place
 _REDIS: Final = "redis-server"
 _PAUSE: Final = 0.05
 _NOT_SO, _LATER = 777, 0.3
+#: What fills the cache: so many values of so many bytes.
+_BALLAST, _SIZE = 400, 10_000
 #: A cache that keeps nothing is felt: what is computed anew is slow on a small machine.
 _SLOW: Final = frozenset({"D1", "A1", "B1"})
 
@@ -102,6 +104,23 @@ async def _written(place: Place) -> AsyncIterator[None]:
             yield
 
 
+@asynccontextmanager
+async def _full(place: Place) -> AsyncIterator[None]:
+    """Somebody gave it little memory, filled that, and forbade it to drop anything."""
+    async with _server(place) as redis:
+        for number in range(_BALLAST):
+            await redis.set(f"lab:ballast:{number}", "x" * _SIZE)
+        was = (await redis.config_get("maxmemory-policy"))["maxmemory-policy"]
+        await redis.config_set("maxmemory-policy", "noeviction")
+        await redis.config_set("maxmemory", (await redis.info("memory"))["used_memory"])
+        try:
+            yield
+        finally:
+            await redis.config_set("maxmemory", 0)
+            await redis.config_set("maxmemory-policy", was)
+            await redis.delete(*(f"lab:ballast:{number}" for number in range(_BALLAST)))
+
+
 FAULTS: Final = (
     Fault("figures-overwritten", "something else writes into the shared cache", "D2", "wrong_value",
           ((Way.GET, "/dashboard"),), needs=_REDIS, broken=_written),
@@ -109,8 +128,7 @@ FAULTS: Final = (
           needs=_REDIS, broken=_again(_clear)),
     Fault("cache-short-life", "values end before they are asked for again", "C1", "short_life", also=_SLOW,
           needs=_REDIS, broken=_again(_end_soon)),
-    Fault("cache-full", "the shared cache is full and evicts nothing", "C2", "full", needs=_REDIS,
-          broken=_set("maxmemory", lambda: "1", "0")),
+    Fault("cache-full", "the shared cache is full and evicts nothing", "C2", "full", needs=_REDIS, broken=_full),
     Fault("cache-refuses", "the shared cache wants a password", "C2", "refused", needs=_REDIS,
           broken=_set("requirepass", secrets.token_urlsafe, "")),
 )  # fmt: skip

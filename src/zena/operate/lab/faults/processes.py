@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import signal
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
@@ -55,8 +56,12 @@ async def _put_back(place: Place) -> None:
     logs = _logs(place)
     away = logs.with_name("logs.away")
     if away.exists():
+        if logs.is_dir() and not logs.is_symlink():  # a remedy made it
+            shutil.rmtree(logs)
         logs.unlink(missing_ok=True)
         away.rename(logs)
+    for aside in logs.parent.glob("logs.aside-*"):
+        aside.unlink()
 
 
 @asynccontextmanager
