@@ -119,13 +119,13 @@ async def test_who_searches_in_other_firms_is_named_and_an_old_link_is_not(day: 
         await attempts(day, repeating, *things[:4], *[one.upper() for one in things[:4]])
         await attempts(day, searching, *things)
         look = await day.look()
-        fences, *people = await symptom.watch(look)
+        fences, _, *people = await symptom.watch(look)  # the second is the prober's
         told = {one.scope: one.over for one in people}
         reading, diagnosis = await found(look, symptom, f"person {searching}")
         day.later(minutes=9)
         later, _ = await found(await day.look(), symptom, f"person {searching}")
         day.later(minutes=2)
-        [alone] = await symptom.watch(await day.look())
+        alone, _ = await symptom.watch(await day.look())
     finally:
         await day.conn.execute("DELETE FROM ops.crossing WHERE tenant = $1", FIRM)
     assert (fences.over, alone.scope) == (False, "")

@@ -18,6 +18,7 @@ from zena.operate.crossings import checking as crossings
 from zena.operate.incidents import retention
 from zena.operate.integrity import store
 from zena.operate.integrity.look import eyes, look
+from zena.operate.isolation.scheduled import look_for_leaks
 from zena.operate.telemetry import rollup
 from zena.settings import Role, load_backup_keys
 
@@ -110,6 +111,7 @@ def register(registry: Registry) -> None:
     registry.crons["operate.crossings"] = CronSpec("operate.crossings", "* * * * *", look_for_crossings)
     registry.crons["operate.house"] = CronSpec("operate.house", "23 * * * *", keep_house)
     registry.crons["operate.integrity"] = CronSpec("operate.integrity", "41 19 * * *", integrity)
+    registry.crons["operate.isolation"] = CronSpec("operate.isolation", "13 * * * *", look_for_leaks)
     registry.crons["operate.backup"] = CronSpec("operate.backup", "41 1 * * *", back_up, timeout=6 * 3600.0)
     registry.crons["operate.base"] = CronSpec("operate.base", "11 3 * * *", back_up_server, timeout=6 * 3600.0)
     registry.crons["operate.log"] = CronSpec("operate.log", "* * * * *", keep_log)

@@ -34,6 +34,7 @@ async def _read(conn: "Raw", now: datetime, window: timedelta) -> dict[str, Any]
     from zena.operate.backup.standing import slots
     from zena.operate.incidents.listing import listed
     from zena.operate.integrity.store import last
+    from zena.operate.isolation.store import last as last_round
     from zena.operate.metrics.report import report
     from zena.operate.notices.standing import in_short
     from zena.operate.symptoms.catalogue import SYMPTOMS
@@ -58,6 +59,7 @@ async def _read(conn: "Raw", now: datetime, window: timedelta) -> dict[str, Any]
         "watch": await cost(conn, settings().pace),
         "unwatched": await silent(conn, SYMPTOMS, now, settings().pace),
         "integrity": await last(conn),
+        "isolation": await last_round(conn),
         "log": dict(log) if log else None,
         "slots": await slots(conn),
         "backup": await noted(conn),
@@ -112,6 +114,7 @@ def _lines(found: dict[str, Any]) -> list[str]:
         f"watch      {_cost(found['watch'])}",
         *(f"watch      NOT WATCHED {line}" for line in found["unwatched"]),
         f"integrity  {_whole(found['integrity'])}",
+        f"isolation  {_apart(found['isolation'])}",
         f"backup     {_backup_line(found['backup'])}",
         f"logs       {_logs_line(found['logs'], found['processes'])}",
         *([f"log        {_log_line(found['log'])}"] if found["log"] else []),
@@ -163,6 +166,16 @@ def _whole(last: dict[str, Any] | None) -> str:
     ]
     told = f"{', '.join(faults)}: `zena db check-integrity`" if faults else "ok"
     return f"{told}; {last['checks']} checks at {last['finished_at']:%Y-%m-%d %H:%M}"
+
+
+def _apart(last: dict[str, Any] | None) -> str:
+    if last is None:
+        return "never tried: `zena tenant verify-isolation`"
+    faults = [
+        f"{len(last[name])} {word}" for name, word in (("findings", "LEAKS"), ("unfinished", "NOT TRIED")) if last[name]
+    ]
+    told = f"{', '.join(faults)}: `zena tenant verify-isolation`" if faults else "ok"
+    return f"{told}; {last['routes']} routes in {last['took_s']:.0f} s at {last['at']:%Y-%m-%d %H:%M}"
 
 
 def _backup_line(backup: dict[str, Any] | None) -> str:

@@ -21,7 +21,13 @@ from zena.settings import Role
 _PLENTY: Final = 10**9
 #: After these one firm may hold words of the other, which the next round would take for a leak: it makes both anew.
 _MIXED: Final = frozenset({"leak", "write"})
+#: Held as long as its connection: a process that was killed holds nothing.
+_ALONE: Final = "SELECT pg_try_advisory_lock(hashtextextended('zena isolation', 0))"
 _GIVE_UP: Final = "UPDATE tenant SET status = 'inactive' WHERE id = ANY ($1::uuid[])"
+
+
+class Busy(Exception):  # noqa: N818 - says what is
+    """Somebody else tries at this moment: the two firms would be found half made."""
 
 
 async def verify(state: State, create_app: Callable[[State], Any]) -> Verdict:
@@ -43,6 +49,7 @@ async def trying(state: State, create_app: Callable[[State], Any]) -> AsyncItera
     """Open a trial in an application of its own; everybody is signed out at its end.
 
     The state becomes the trial's: nothing in it is limited, and its cache holds what the trial has put there alone.
+    Raises Busy while somebody else has one.
     """
     state.buckets = Buckets(_PLENTY, _PLENTY, _PLENTY)
     state.cache = Cache(clock=state.clock)
@@ -53,6 +60,8 @@ async def trying(state: State, create_app: Callable[[State], Any]) -> AsyncItera
         dialled(state.settings.dsn(Role.OPS), "zena-isolation", patience=60) as conn,
         dialled(state.settings.direct_dsn, "zena-isolation") as own,
     ):
+        if not await conn.fetchval(_ALONE):
+            raise Busy
         mine, other = await probes(state, app, conn)
         trial = Trial(state, app, conn, own, mine, other, await tenant_tables(conn))
         try:

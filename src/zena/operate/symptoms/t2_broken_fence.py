@@ -5,6 +5,7 @@ from typing import Any, Final
 from zena.operate.crossings.checking import GRAVE
 from zena.operate.crossings.noting import AGAIN
 from zena.operate.integrity.posture import FENCES, wrong
+from zena.operate.isolation.store import EVERY, last
 from zena.operate.symptoms.contract import Diagnosis, Evidence, Hypothesis, Look, Reading, Severity, Symptom, ranked
 from zena.operate.symptoms.surroundings import recent_change
 
@@ -15,6 +16,9 @@ _CAUSES: Final = {
     "foreign key": "key_changed", "view": "open_view", "definer path": "open_function",
     "definer function": "open_function", "tenant column": "grant_changed",
 }  # fmt: skip
+#: The scope of what the prober found, and so many of its findings are named.
+PROBER: Final = "prober"
+_SHOWN: Final = 5
 _WINDOW: Final = AGAIN.total_seconds() / 60
 _ATTEMPTS: Final = """
 SELECT tenant, person, count(DISTINCT lower(reference)) AS things, count(DISTINCT owner) AS firms,
@@ -26,7 +30,29 @@ SELECT tenant, person, count(DISTINCT lower(reference)) AS things, count(DISTINC
 async def watch(look: Look) -> list[Reading]:
     """Return a reading of the fences, of which one that fell is enough, and one of each person with attempts."""
     attempts = await look.conn.fetch(_ATTEMPTS, look.since(_WINDOW), look.now)
-    return [await _fences(look), *map(_searching, attempts)]
+    return [await _fences(look), await _tried(look), *map(_searching, attempts)]
+
+
+async def _tried(look: Look) -> Reading:
+    """What the last round found that tried one firm on another. One that is old, or came to no end, tells nothing."""
+    there = await last(look.conn)
+    if there is None:
+        return Reading(
+            PROBER, None, calm=False, says="one firm was never tried on another: a worker does so every six hours"
+        )
+    leaks = [[one["check"], one["subject"], one["advice"]] for one in there["findings"]]
+    says = f"{there['routes']} routes tried at {there['at']:%Y-%m-%d %H:%M}"
+    facts = {"leaks": leaks, "at": there["at"].isoformat()}
+    if leaks:
+        told = "; ".join(f"{check}: {subject}" for check, subject, _ in leaks[:_SHOWN])
+        return Reading(PROBER, over=True, calm=False, says=f"{says}: {told}", value=float(len(leaks)), facts=facts)
+    old = look.now - there["at"] > 2 * EVERY
+    if old or there["unfinished"]:
+        says += ", which is too long ago" if old else f", {len(there['unfinished'])} could not be"
+        return Reading(PROBER, None, calm=False, says=says, facts=facts)
+    return Reading(
+        PROBER, over=False, calm=True, says=f"{says}: nothing of one firm is reached from another", value=0.0, limit=0.0
+    )
 
 
 def _searching(row: Any) -> Reading:
@@ -50,24 +76,32 @@ async def _fences(look: Look) -> Reading:
 
 
 async def diagnose(look: Look, reading: Reading) -> Diagnosis:
-    """Name each fence that fell and what puts it up again, or who searches."""
+    """Name each fence that fell and what puts it up again, what gave way, or who searches."""
+    if "leaks" in reading.facts:
+        causes = [_leak(*one) for one in reading.facts["leaks"][:_SHOWN]]
+        return ranked([*causes, await recent_change(look)])
     if "fallen" not in reading.facts:
         told = [Evidence("attempts", reading.says, reading.facts)]
         says = f"{reading.scope}: {reading.says}"
         return ranked(
             [Hypothesis("probing", 0.9, says, told, "zena user deactivate PERSON"), await recent_change(look)]
         )
-    causes: list[Hypothesis | None] = [
+    fallen: list[Hypothesis | None] = [
         Hypothesis(
             _CAUSES[name], 0.95, f"{name}: {', '.join(sample)}{' ...' if count > len(sample) else ''}",
             [Evidence("catalogue", advice, {"count": count})], "zena tenant verify-isolation",
         )
         for name, count, sample, advice in reading.facts["fallen"]
     ]  # fmt: skip
-    return ranked([*causes, await recent_change(look)])
+    return ranked([*fallen, await recent_change(look)])
 
 
-CAUSES: Final = frozenset({*_CAUSES.values(), "probing"})
+def _leak(check: str, subject: str, advice: str) -> Hypothesis:
+    told = [Evidence("one firm tried on another", advice or "mend it, then try again")]
+    return Hypothesis("leak", 0.95, f"{check}: {subject}", told, "zena tenant verify-isolation")
+
+
+CAUSES: Final = frozenset({*_CAUSES.values(), "leak", "probing"})
 #: A fence that says something else may hide rows too.
 SYMPTOM: Final = Symptom(
     "T2", "Cross-tenant access", Severity.CRITICAL, watch, diagnose, CAUSES, opens_after=1, folds=frozenset({"T1"})
