@@ -45,7 +45,7 @@ def _served(folder: Path) -> Iterator[Site]:
         port = probe.getsockname()[1]
     environment = without_settings(os.environ)
     environment |= {"ZENA_DATA_DIR": str(folder / "data"), "ZENA_PORT": str(port), "ZENA_RATE_USER": "100000"}
-    environment |= {"ZENA_RATE_TENANT": "100000", "ZENA_RATE_ANONYMOUS": "10000"}
+    environment |= {"ZENA_RATE_TENANT": "100000", "ZENA_RATE_ANONYMOUS": "10000", "ZENA_SENTINEL": "none"}
     output = folder / "output"
     with output.open("wb") as sink:
         process = subprocess.Popen(

@@ -52,5 +52,5 @@ def alive(pid: int) -> bool:
 
 
 def environment(**values: str) -> dict[str, str]:
-    """Our environment without settings, plus `values`."""
-    return without_settings(os.environ) | values
+    """Our environment without settings, plus `values`. Nobody goes through an installation of ours unasked."""
+    return without_settings(os.environ) | {"ZENA_SENTINEL": "none"} | values

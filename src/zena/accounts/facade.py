@@ -61,6 +61,7 @@ __all__ = [
     "end_visit",
     "find_member_by_email",
     "give_back",
+    "hash_password",
     "installation",
     "issue_reset_link",
     "issue_set_up_link",

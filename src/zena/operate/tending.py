@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from zena.operate.alerts.teller import telling
 from zena.operate.orders.carrying import carrying
 from zena.operate.remedies.automatic import mend
+from zena.operate.sentinel.walking import Sentinel
 from zena.operate.watch.leader import leading
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 @asynccontextmanager
 async def tending(state: "State") -> AsyncIterator[None]:
-    """Watch for symptoms and mend what may be mended unasked, carry out orders, tell of incidents, during the block."""
-    async with leading(state, partial(mend, state)), carrying(state), telling(state):
+    """During the block watch for symptoms, mend what may be mended unasked, try the installation, carry out, tell."""
+    beside = (partial(mend, state), Sentinel(state).go)
+    async with leading(state, *beside), carrying(state), telling(state):
         yield

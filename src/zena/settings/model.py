@@ -17,6 +17,7 @@ from zena.settings.types import (
     Networks,
     PageUrl,
     RedisUrl,
+    Sentinel,
     SmtpUrl,
     SocketUrl,
     StorageUrl,
@@ -131,11 +132,10 @@ class Settings(AlertSettings):
     web_processes: int = Field(1, ge=1, le=64, description="Web processes of `zena serve`.")
     worker_processes: int = Field(1, ge=0, le=64, description="Worker processes of `zena serve`.")
     telemetry: bool = Field(True, description="Measure requests, statements, jobs and the cache.")  # noqa: FBT003 - pydantic's default
-
     pace: float = Field(
         1.0, gt=0, le=1, description="Scales the windows of measuring and watching; other than 1 with ENV=lab only."
     )
-
+    sentinel: Sentinel = Field("auto", description="Where Zena tries itself: `auto` is here; a URL, or `none`.")
     automatic: Symptoms = Field(("T2",), description="Symptoms whose R1 remedies are applied unasked, or `none`.")
 
     log_level: LogLevel = Field("info", description="Least severity that is logged.")

@@ -5,7 +5,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated, Any, TypeAlias
 from urllib.parse import SplitResult, urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, SecretStr
+from pydantic import AfterValidator, BeforeValidator, SecretStr, StringConstraints
 from pydantic_settings import NoDecode
 
 Network: TypeAlias = IPv4Network | IPv6Network
@@ -184,6 +184,8 @@ AlertSecret = Annotated[SecretStr, AfterValidator(_secret)]
 ApiUrl = Annotated[str, AfterValidator(_api)]
 HookUrl = Annotated[SecretStr, AfterValidator(lambda value: SecretStr(_api(value.get_secret_value())))]
 LogChannels = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_channels)]
+#: Where the sentinel asks: `auto`, an address, or `none`.
+Sentinel = Annotated[str, StringConstraints(pattern=r"^(auto|none|https?://\S+)$")]
 Symptoms = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_symptoms)]
 Networks = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_networks)]
 

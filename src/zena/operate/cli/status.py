@@ -37,6 +37,8 @@ async def _read(conn: "Raw", now: datetime, window: timedelta) -> dict[str, Any]
     from zena.operate.isolation.store import last as last_round
     from zena.operate.metrics.report import report
     from zena.operate.notices.standing import in_short
+    from zena.operate.sentinel.journey import STAGES
+    from zena.operate.sentinel.store import stages
     from zena.operate.symptoms.catalogue import SYMPTOMS
     from zena.operate.telemetry.rollup import count_objectives
     from zena.operate.watch.now import cost, silent
@@ -52,12 +54,14 @@ async def _read(conn: "Raw", now: datetime, window: timedelta) -> dict[str, Any]
         " last_failed_time > last_archived_time AS failing FROM pg_stat_archiver"
         " WHERE current_setting('archive_mode') = 'on'"
     )
+    there = await stages(conn)
     return await report(conn, now, window) | {
         "server": dict(server),
         "incidents": await listed(conn, closed=False, since=now, limit=100),
         "alerts": await in_short(conn, settings().alert_channels, now),
         "watch": await cost(conn, settings().pace),
         "unwatched": await silent(conn, SYMPTOMS, now, settings().pace),
+        "sentinel": [there[stage] for stage in STAGES if stage in there],
         "integrity": await last(conn),
         "isolation": await last_round(conn),
         "log": dict(log) if log else None,
@@ -113,6 +117,7 @@ def _lines(found: dict[str, Any]) -> list[str]:
         f"alerts     {_alerts(found['alerts'])}",
         f"watch      {_cost(found['watch'])}",
         *(f"watch      NOT WATCHED {line}" for line in found["unwatched"]),
+        f"sentinel   {_walked(found['sentinel'])}",
         f"integrity  {_whole(found['integrity'])}",
         f"isolation  {_apart(found['isolation'])}",
         f"backup     {_backup_line(found['backup'])}",
@@ -166,6 +171,14 @@ def _whole(last: dict[str, Any] | None) -> str:
     ]
     told = f"{', '.join(faults)}: `zena db check-integrity`" if faults else "ok"
     return f"{told}; {last['checks']} checks at {last['finished_at']:%Y-%m-%d %H:%M}"
+
+
+def _walked(stages: list[dict[str, Any]]) -> str:
+    if not stages:
+        return "never tried: a worker does once a minute, unless ZENA_SENTINEL is none"
+    failed = [f"{one['stage']} FAILS since {one['since']:%H:%M:%S}: {one['says']}" for one in stages if not one["ok"]]
+    told = ", ".join(f"{one['stage']} {one['ms']:.0f} ms" for one in stages if one["ok"])
+    return f"{'; '.join([*failed, told])} at {max(one['at'] for one in stages):%H:%M:%S}"
 
 
 def _apart(last: dict[str, Any] | None) -> str:

@@ -24,7 +24,7 @@ PLAN: Final = "probe"
 _PREFIX: Final = "probe-"
 _APP: Final = "/api/v1/app"
 _VALID: Final = timedelta(days=30)
-_THERE: Final = "SELECT id, slug, name, status, plan FROM tenant WHERE plan = $1 ORDER BY id"
+_THERE: Final = "SELECT id, slug, name, status, plan FROM tenant WHERE plan = $1 AND starts_with(slug, $2) ORDER BY id"
 _WHOLE: Final = "SELECT EXISTS (SELECT FROM import_run WHERE tenant_id = $1 AND state = 'checked')"
 _SECRET: Final = "SELECT form_secret FROM session WHERE token_hash = sha256(convert_to($1, 'UTF8'))"  # noqa: S105 - a query
 #: Where the ids that stand in addresses come from, by the parameter's name.
@@ -72,7 +72,7 @@ class Probe:
 async def probes(state: State, app: Any, conn: Raw) -> tuple[Probe, Probe]:
     """Return both, signed in; one that is missing, or was left half made, is made. `conn` is of zena_ops."""
     there = []
-    for row in await conn.fetch(_THERE, PLAN):
+    for row in await conn.fetch(_THERE, PLAN, _PREFIX):
         firm = Firm(*row)
         if firm.status == "active" and await conn.fetchval(_WHOLE, firm.id):
             there.append(firm)

@@ -36,7 +36,8 @@ async def house(folder: Path) -> AsyncIterator[tuple[Place, People]]:
             **without_settings(os.environ),
             **_NO_LIMITS,
             "ZENA_ENV": "lab", "ZENA_PACE": str(PACE), "ZENA_DATA_DIR": str(folder), "ZENA_PORT": "0",
-            "ZENA_LOG_OUTPUT": "files", "ZENA_AUTOMATIC": "none", **({"ZENA_REDIS_URL": redis} if redis else {}),
+            "ZENA_LOG_OUTPUT": "files", "ZENA_AUTOMATIC": "none", "ZENA_SENTINEL": "none",
+            **({"ZENA_REDIS_URL": redis} if redis else {}),
         }  # fmt: skip
         async with _running([sys.executable, "-m", "zena", "serve", "--demo"], settings) as process:
             url, link = await _begun(process)

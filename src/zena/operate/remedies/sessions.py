@@ -133,7 +133,7 @@ async def _still(conn: Raw, one: Mapping[str, Any]) -> bool:
 
 CANCEL_BLOCKER: Final = Remedy(
     "cancel_blocker", "end the session that holds others up",
-    frozenset((symptom, "lock") for symptom in ("A1", "B1", "B2", "D1", "Q1", "W2")),
+    frozenset((symptom, "lock") for symptom in ("A1", "B1", "B2", "D1", "Q1", "W2", "X1")),
     Risk.INFRASTRUCTURE, _plan_blockers, _cancel, _gone,
 )  # fmt: skip
 END_IDLE_TRANSACTION: Final = Remedy(

@@ -6,6 +6,7 @@ from zena.operate.logs import groups
 from zena.operate.slo.objectives import BY_ID
 from zena.operate.symptoms.contract import Diagnosis, Evidence, Hypothesis, Look, Reading, Severity, Symptom, ranked
 from zena.operate.symptoms.figures import LONG, SHORT, Counted, bad_share, counted
+from zena.operate.symptoms.sentinel import UNANSWERED, tried, unanswered
 from zena.operate.symptoms.surroundings import RECENT, recent_change
 
 LIMIT: Final = 0.01
@@ -41,17 +42,21 @@ async def watch(look: Look) -> list[Reading]:
         f" {share.near_bad} of {share.near_total} in {SHORT}; the limit is {LIMIT:.0%}"
     )
     over = share.over(LIMIT, least_bad=LEAST_BAD)
-    return [Reading("", over, share.calm(LIMIT), says if share.total else "no requests", share.far, LIMIT)]
+    people = Reading("", over, share.calm(LIMIT), says if share.total else "no requests", share.far, LIMIT)
+    return [people, *await tried(look, "task")]
 
 
-async def diagnose(look: Look, _: Reading) -> Diagnosis:
+async def diagnose(look: Look, reading: Reading) -> Diagnosis:
     """Name the kinds of error seen in the window, the most frequent first, and the route that has most of them."""
     seen = [one for one in await groups.grouped(look.conn, look.since(LONG), limit=10) if one["last_seen"] <= look.now]
     kinds = [one for one in seen if one["last_seen"] >= look.since(SHORT)] or seen  # what is over explains nothing now
     routes = sorted(await counted(look, _USERS), key=lambda one: -one.near_bad)
     change = await recent_change(look)
     told = [_kind(look, one, kinds, routes) for one in kinds[:3]]
-    return ranked([*told, _one_route(routes), change], [None if kinds else ("errors", "no kind of error was noted")])
+    return ranked(
+        [*told, _one_route(routes), unanswered(reading), change],
+        [None if kinds else ("errors", "no kind of error was noted")],
+    )
 
 
 def _kind(look: Look, kind: dict[str, Any], kinds: list[dict[str, Any]], routes: list[Counted]) -> Hypothesis:
@@ -94,5 +99,5 @@ def _one_route(routes: list[Counted]) -> Hypothesis | None:
     return Hypothesis("one_route", 0.3, says, [Evidence("requests", says)], "zena requests slow --for failed")
 
 
-CAUSES: Final = frozenset({"new_error", "known_error", "one_route", *(state[1] for state in _STATES)})
+CAUSES: Final = frozenset({"new_error", "known_error", "one_route", UNANSWERED, *(state[1] for state in _STATES)})
 SYMPTOM: Final = Symptom("A2", "API errors increasing", Severity.HIGH, watch, diagnose, CAUSES, folds=frozenset({"P1"}))

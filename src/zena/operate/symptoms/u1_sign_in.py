@@ -5,6 +5,7 @@ from typing import Final
 from zena.operate.symptoms import a2_errors
 from zena.operate.symptoms.contract import Diagnosis, Look, Reading, Severity, Symptom
 from zena.operate.symptoms.figures import LONG, SHORT, bad_share, counted
+from zena.operate.symptoms.sentinel import tried
 
 #: So many failures of ours within the short window.
 LEAST: Final = 3
@@ -16,7 +17,8 @@ async def watch(look: Look) -> list[Reading]:
     over = share.near_bad >= LEAST if share.near_total else None
     says = f"{share.near_bad} of {share.near_total} failed by our fault in {SHORT} minutes, {share.bad} in {LONG}"
     calm = not share.near_bad
-    return [Reading("", over, calm, says if share.total else "nobody tried", float(share.near_bad), float(LEAST))]
+    people = Reading("", over, calm, says if share.total else "nobody tried", float(share.near_bad), float(LEAST))
+    return [people, *await tried(look, "sign_in")]
 
 
 async def diagnose(look: Look, reading: Reading) -> Diagnosis:

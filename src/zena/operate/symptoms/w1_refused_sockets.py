@@ -6,6 +6,7 @@ from typing import Any, Final
 from zena.operate.realtime.processes import processes
 from zena.operate.symptoms.contract import Diagnosis, Evidence, Hypothesis, Look, Reading, Severity, Symptom, ranked
 from zena.operate.symptoms.figures import SHORT, Share, bad_share, counted
+from zena.operate.symptoms.sentinel import UNANSWERED, tried, unanswered
 from zena.operate.symptoms.surroundings import recent_change
 
 #: Share of attempts that fail by our fault.
@@ -27,15 +28,15 @@ _PROCESSES: Final = "processes"
 
 async def watch(look: Look) -> list[Reading]:
     """Return a reading of the attempts, and one of the processes that take them where any did lately."""
-    tried = await counted(look, ["ws.enter"])
-    ours = {one.label: one for one in tried if one.label in _OURS}
-    share = _share(ours, bad_share(tried))
+    entered = await counted(look, ["ws.enter"])
+    ours = {one.label: one for one in entered if one.label in _OURS}
+    share = _share(ours, bad_share(entered))
     says = f"{share.near_bad} of {share.near_total} sockets in {SHORT} minutes failed by our fault"
     facts = {"failed": {name: one.near_n for name, one in ours.items() if one.near_n}}
     over = share.over(LIMIT)
     calm = share.calm(LIMIT)
     reading = Reading("", over, calm, says if share.total else "nobody opened a socket", share.far, LIMIT, facts)
-    return [reading, *_taking(await processes(look.conn))]
+    return [reading, *_taking(await processes(look.conn)), *await tried(look, "socket")]
 
 
 def _share(ours: Mapping[str, Any], whole: Share) -> Share:
@@ -58,6 +59,8 @@ async def diagnose(look: Look, reading: Reading) -> Diagnosis:
     if reading.scope == _PROCESSES:
         says = "no process that takes sockets gives a sign of life"
         return ranked([Hypothesis("process_down", 0.95, says, told, "zena status"), await recent_change(look)])
+    if (silent := unanswered(reading)) is not None:
+        return ranked([silent, await recent_change(look)])
     failed: dict[str, int] = reading.facts["failed"]
     total = sum(failed.values()) or 1
     causes = [
@@ -69,7 +72,7 @@ async def diagnose(look: Look, reading: Reading) -> Diagnosis:
     return ranked([*causes, await recent_change(look)], [(cause, "no such attempt") for cause in sorted(quiet)])
 
 
-CAUSES: Final = frozenset({"process_down", *(cause for cause, _, _ in _OURS.values())})
+CAUSES: Final = frozenset({"process_down", UNANSWERED, *(cause for cause, _, _ in _OURS.values())})
 SYMPTOM: Final = Symptom(
     "W1", "WebSocket not connecting", Severity.HIGH, watch, diagnose, CAUSES, opens_after=1, folds=frozenset({"W2"})
 )

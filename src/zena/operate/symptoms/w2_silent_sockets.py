@@ -5,6 +5,7 @@ from typing import Any, Final
 from zena.operate.realtime.processes import STUCK, processes
 from zena.operate.symptoms.contract import Diagnosis, Evidence, Hypothesis, Look, Reading, Severity, Symptom, ranked
 from zena.operate.symptoms.figures import SHORT, counted, slow_share
+from zena.operate.symptoms.sentinel import UNANSWERED, tried, unanswered
 from zena.operate.symptoms.surroundings import blocked_sessions, recent_change
 from zena.operate.telemetry.limits import DELIVERY
 
@@ -26,7 +27,8 @@ async def watch(look: Look) -> list[Reading]:
     over = share.over(LIMIT)
     late = Reading("", over, share.calm(LIMIT), says if share.total else "no events", share.far, LIMIT)
     alive = [one for one in await processes(look.conn) if one["alive"]]
-    return [late, *(_reading(one, look.pace) for one in alive if one["live"]["tenants"])]
+    listened = [_reading(one, look.pace) for one in alive if one["live"]["tenants"]]
+    return [late, *listened, *await tried(look, "delivery")]
 
 
 def _reading(one: dict[str, Any], pace: float) -> Reading:
@@ -51,6 +53,7 @@ async def diagnose(look: Look, reading: Reading) -> Diagnosis:
         else None,
         _queue_full(full),
         await _slow_readers(look),
+        unanswered(reading),
         await blocked_sessions(look),
         await recent_change(look),
     ]
@@ -72,5 +75,5 @@ async def _slow_readers(look: Look) -> Hypothesis | None:
     return Hypothesis("slow_reader", 0.4, says, [Evidence("closes", says)], "zena websocket status")
 
 
-CAUSES: Final = frozenset({"stuck_reader", "not_woken", "queue_full", "slow_reader", "lock"})
+CAUSES: Final = frozenset({"stuck_reader", "not_woken", "queue_full", "slow_reader", "lock", UNANSWERED})
 SYMPTOM: Final = Symptom("W2", "WebSocket messages not received", Severity.HIGH, watch, diagnose, CAUSES)

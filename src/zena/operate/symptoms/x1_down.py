@@ -4,7 +4,8 @@ from datetime import timedelta
 from typing import Any, Final
 
 from zena.operate.symptoms.contract import Diagnosis, Evidence, Hypothesis, Look, Reading, Severity, Symptom, ranked
-from zena.operate.symptoms.surroundings import recent_change
+from zena.operate.symptoms.sentinel import UNANSWERED, tried, unanswered
+from zena.operate.symptoms.surroundings import blocked_sessions, recent_change
 
 #: So many starts within ten minutes, of processes that did not end in order.
 LOOP: Final = 5
@@ -26,7 +27,8 @@ _HOUR: Final = 60
 async def watch(look: Look) -> list[Reading]:
     """Return a reading for each role that served within the hour; workers are Q1's."""
     spans = (max(look.minutes(_ALIVE), _LEAST_ALIVE), look.minutes(_WINDOW), look.minutes(_HOUR))
-    return [_reading(dict(row)) for row in await look.conn.fetch(_STANDING, *spans)]
+    standing = [_reading(dict(row)) for row in await look.conn.fetch(_STANDING, *spans)]
+    return [*standing, *await tried(look, "page")]
 
 
 def _reading(row: dict[str, Any]) -> Reading:
@@ -37,7 +39,9 @@ def _reading(row: dict[str, Any]) -> Reading:
 
 
 async def diagnose(look: Look, reading: Reading) -> Diagnosis:
-    """Tell dying again and again from not being there."""
+    """Tell dying again and again from not being there, and from being there without an answer."""
+    if (silent := unanswered(reading)) is not None:
+        return ranked([silent, await blocked_sessions(look), await recent_change(look)])
     told = [
         Evidence("heartbeats", f"{reading.says}; the last sign of life at {reading.facts['seen_at']}", reading.facts)
     ]
@@ -49,6 +53,7 @@ async def diagnose(look: Look, reading: Reading) -> Diagnosis:
 
 
 SYMPTOM: Final = Symptom(
-    "X1", "System down", Severity.CRITICAL, watch, diagnose, frozenset({"crash_loop", "not_running"}),
+    "X1", "System down", Severity.CRITICAL, watch, diagnose,
+    frozenset({"crash_loop", "not_running", "lock", UNANSWERED}),
     folds=frozenset({"W1", "W2", "P1"}),
 )  # fmt: skip

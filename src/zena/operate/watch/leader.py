@@ -40,20 +40,20 @@ ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, until = excluded.unti
 _GIVE_UP: Final = "DELETE FROM ops.lease WHERE name = 'watch' AND holder = $1"
 
 
-Mend = Callable[[], Coroutine[Any, Any, None]]
+Beside = Callable[[], Coroutine[Any, Any, None]]
 
 
 class Leader:
     """Looks around every fifteen seconds while it holds the lease, and else waits for it to become free.
 
-    `mend` is called after each round, one at a time; it raises nothing.
+    What is given as `beside` is begun after each round, unless it is still under way; it raises nothing.
     """
 
-    def __init__(self, state: "State", mend: Mend | None = None) -> None:
-        self._state, self._mend = state, mend
+    def __init__(self, state: "State", *beside: Beside) -> None:
+        self._state, self._beside = state, beside
         self._me: UUID = new_id()
         self._leads = False
-        self._mends: asyncio.Task[None] | None = None
+        self._begun: dict[Beside, asyncio.Task[None]] = {}
         self._away: datetime | None = None  # since when the database has not answered
 
     async def run(self) -> None:
@@ -70,9 +70,10 @@ class Leader:
                     log.exception("not watching")
                 await self._sleep()
         finally:
-            if self._mends is not None:
-                self._mends.cancel()
-                await asyncio.wait([self._mends])
+            for task in self._begun.values():
+                task.cancel()
+            if self._begun:
+                await asyncio.wait(self._begun.values())
             with suppress(*_AWAY):
                 await self._give_up()
 
@@ -87,14 +88,14 @@ class Leader:
             if self._leads:
                 await self._tell_outage(conn, began)
                 await self._finish_interrupted(conn)
-                self._mend_beside()
+                self._begin_beside()
             self._away = None
             await self._sleep()
 
-    def _mend_beside(self) -> None:
-        """Begin to mend what may be mended without being asked, unless that is still under way: it takes minutes."""
-        if self._mend is not None and (self._mends is None or self._mends.done()):
-            self._mends = asyncio.create_task(self._mend())
+    def _begin_beside(self) -> None:
+        for work in self._beside:
+            if work not in self._begun or self._begun[work].done():
+                self._begun[work] = asyncio.create_task(work())
 
     async def _tell_outage(self, conn: Raw, back: datetime) -> None:
         """Write down that nobody could watch: what failed meanwhile is counted by those who kept it."""
@@ -130,11 +131,11 @@ class Leader:
 
 
 @asynccontextmanager
-async def leading(state: "State", mend: Mend | None = None) -> AsyncIterator[None]:
+async def leading(state: "State", *work: Beside) -> AsyncIterator[None]:
     """Watch, or stand ready to, during the block; not at all where this process has not been given the role for it."""
     if state.settings.secret_url(Role.OPS) is None or not state.settings.telemetry:
         log.warning("symptoms are not watched: this wants ZENA_DATABASE_OPS_URL and ZENA_TELEMETRY")
         yield
         return
-    async with beside(Leader(state, mend).run()):
+    async with beside(Leader(state, *work).run()):
         yield
