@@ -16,6 +16,7 @@ from websockets.exceptions import WebSocketException
 from websockets.typing import Origin
 
 from zena.kit.http import FetchFailed, HttpPolicy, Reply, SafeHttp
+from zena.kit.ids import new_id
 from zena.operate.sentinel.house import Person
 from zena.settings import Settings
 
@@ -129,7 +130,7 @@ class Journey:
     async def _task(self) -> None:
         there = (await self._told("GET", f"{_APP}/tasks?limit=1"))["data"]
         task = there[0] if there else await self._first_task()
-        change = {"name": f"Walked at {time.time():.3f}"}
+        change = {"name": f"Walked {new_id()}"}
         await self._told("PATCH", f"{_APP}/tasks/{task['id']}", change, version=task["version"])
 
     async def _first_task(self) -> Any:
