@@ -4,7 +4,7 @@ import json
 import resource
 import socket
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -14,10 +14,10 @@ import httpx
 import psutil
 import pytest
 
-from tests.faults.installation import free_port
+from tests.faults.installation import free_port, wait
 from tests.kit.pg import ask, open_folder
 from tests.operate.remedied import Ward, warded
-from tests.operate.site import Site, until
+from tests.operate.site import Site
 from tests.operate.watched import own_day
 from zena.kit.embedded import ClusterUrls, urls_of_running
 from zena.kit.exits import Exit
@@ -112,11 +112,9 @@ def house() -> Iterator[House]:
             yield made
 
 
-def found(look: Any, seconds: float) -> Any:
+def found(look: Callable[[], Any], seconds: float) -> Any:
     """Return the first true answer."""
-    answers: list[Any] = []
-    until(lambda: answers.append(look()) or answers[-1], seconds)
-    return answers[-1]
+    return wait(look, lambda: "it did not happen", seconds)
 
 
 @pytest.mark.proof
