@@ -209,6 +209,22 @@ def test_F26_processes_are_replaced_one_by_one(folder: Path) -> None:
         assert scene.stop() == 0
 
 
+def test_one_is_replaced_by_its_name_though_it_stands_still(folder: Path) -> None:
+    """It cannot end in order: when its grace is over it is killed, and its neighbour never noticed."""
+    crew = [member(folder, name, mode="alive", grace=0.5, patience=60) for name in ("web-1", "web-2")]
+    note = folder / "serve.json"
+    with supervised(plan(folder, *crew)) as scene:
+        scene.heard()
+        before = (read_note(note) or {})["crew"]
+        os.kill(before["web-2"], signal.SIGSTOP)
+        wish.ask(note, scene.process.pid, wish.Wish("one", "web-2"))
+        until(lambda: (read_note(note) or {})["restart"].get("state") == "done")
+        after = (read_note(note) or {})["crew"]
+        assert (after["web-1"], after["web-2"] != before["web-2"]) == (before["web-1"], True)
+        assert not alive(before["web-2"])
+        assert scene.stop() == 0
+
+
 def test_a_stop_while_a_successor_starts_ends_both(folder: Path) -> None:
     with supervised(plan(folder, member(folder, mode="slow"))) as scene:
         scene.heard()

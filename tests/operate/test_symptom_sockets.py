@@ -86,10 +86,16 @@ async def test_few_attempts_prove_nothing_and_a_restart_is_a_moment(day: Day) ->
 
 
 def test_no_process_that_gives_a_sign_of_life_opens_and_none_at_all_says_nothing() -> None:
-    silent: list[dict[str, Any]] = [{"alive": False}, {"alive": False}]
+    silent: list[dict[str, Any]] = [{"role": "web", "alive": False}, {"role": "web", "alive": False}]
     assert _taking([]) == []
     assert [one.over for one in _taking(silent)] == [True]
-    assert [one.over for one in _taking([*silent, {"alive": True}])] == [False]
+    assert [one.over for one in _taking([*silent, {"role": "web", "alive": True}])] == [False]
+
+
+def test_web_processes_do_not_help_where_others_take_the_connections() -> None:
+    web, alone = {"role": "web", "alive": True}, {"role": "websocket", "alive": False}
+    assert [(one.over, one.facts) for one in _taking([web, alone])] == [(True, {"alive": 0})]
+    assert [one.over for one in _taking([web, alone, alone | {"alive": True}])] == [False]
 
 
 async def test_a_reading_may_be_less_grave_than_its_symptom(day: Day) -> None:

@@ -111,7 +111,7 @@ def register(registry: Registry) -> None:
     registry.crons["operate.crossings"] = CronSpec("operate.crossings", "* * * * *", look_for_crossings)
     registry.crons["operate.house"] = CronSpec("operate.house", "23 * * * *", keep_house)
     registry.crons["operate.integrity"] = CronSpec("operate.integrity", "41 19 * * *", integrity)
-    registry.crons["operate.isolation"] = CronSpec("operate.isolation", "13 * * * *", look_for_leaks)
+    registry.crons["operate.isolation"] = CronSpec("operate.isolation", "3-58/5 * * * *", look_for_leaks)
     registry.crons["operate.backup"] = CronSpec("operate.backup", "41 1 * * *", back_up, timeout=6 * 3600.0)
     registry.crons["operate.base"] = CronSpec("operate.base", "11 3 * * *", back_up_server, timeout=6 * 3600.0)
     registry.crons["operate.log"] = CronSpec("operate.log", "* * * * *", keep_log)

@@ -73,12 +73,12 @@ class Crew:
         return {post.spec.name: post.child.process.pid for post in self._posts if post.child is not None}
 
     def replace(self, kind: str | None = None) -> None:
-        """Start a successor for each process (of a kind) in turn; the old one drains when the new one takes work.
+        """Start a successor for each process (of a kind, or of a name) in turn; the old one drains when it takes work.
 
         `refused` names the post whose successor did not start; the others then stay as they are.
         """
         self.refused = ""
-        wanted = [post for post in self._posts if kind in {None, post.spec.kind}]
+        wanted = [post for post in self._posts if kind in {None, post.spec.kind, post.spec.name}]
         self._to_replace.extend(post for post in wanted if post not in self._to_replace)
 
     def stop(self) -> None:

@@ -19,7 +19,7 @@ _STALE = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """Replace the processes of one kind (web, worker, websocket), "" for all, one by one.
+    """Replace the processes of one kind (web, worker, websocket), one by its name (web-2), "" for all, one by one.
 
     `id` tells it apart in the note. `values` are what the file of settings has now; None leaves those in force.
     """

@@ -7,7 +7,8 @@ import typer
 
 from zena.cli import CommandError, say
 from zena.kit.exits import Exit
-from zena.operate.cli.restart import replaced, supervisors
+from zena.operate.cli.restart import replaced
+from zena.operate.restarting import supervisors
 
 if TYPE_CHECKING:
     from zena.operate.reloading import Change

@@ -34,7 +34,7 @@ async def _read(conn: "Raw", now: datetime, window: timedelta) -> dict[str, Any]
     from zena.operate.backup.standing import slots
     from zena.operate.incidents.listing import listed
     from zena.operate.integrity.store import last
-    from zena.operate.isolation.store import last as last_round
+    from zena.operate.isolation import store as rounds
     from zena.operate.metrics.report import report
     from zena.operate.notices.standing import in_short
     from zena.operate.sentinel.journey import STAGES
@@ -55,6 +55,7 @@ async def _read(conn: "Raw", now: datetime, window: timedelta) -> dict[str, Any]
         " WHERE current_setting('archive_mode') = 'on'"
     )
     there = await stages(conn)
+    tried = await rounds.last(conn)
     return await report(conn, now, window) | {
         "server": dict(server),
         "incidents": await listed(conn, closed=False, since=now, limit=100),
@@ -63,7 +64,7 @@ async def _read(conn: "Raw", now: datetime, window: timedelta) -> dict[str, Any]
         "unwatched": await silent(conn, SYMPTOMS, now, settings().pace),
         "sentinel": [there[stage] for stage in STAGES if stage in there],
         "integrity": await last(conn),
-        "isolation": await last_round(conn),
+        "isolation": tried | {"doubt": rounds.doubt(tried, now)} if tried else None,
         "log": dict(log) if log else None,
         "slots": await slots(conn),
         "backup": await noted(conn),
@@ -184,9 +185,8 @@ def _walked(stages: list[dict[str, Any]]) -> str:
 def _apart(last: dict[str, Any] | None) -> str:
     if last is None:
         return "never tried: `zena tenant verify-isolation`"
-    faults = [
-        f"{len(last[name])} {word}" for name, word in (("findings", "LEAKS"), ("unfinished", "NOT TRIED")) if last[name]
-    ]
+    faults = [f"{len(last['findings'])} LEAKS"] if last["findings"] else []
+    faults += [last["doubt"] if faults else f"NO DATA, {last['doubt']}"] if last["doubt"] else []
     told = f"{', '.join(faults)}: `zena tenant verify-isolation`" if faults else "ok"
     return f"{told}; {last['routes']} routes in {last['took_s']:.0f} s at {last['at']:%Y-%m-%d %H:%M}"
 

@@ -70,27 +70,20 @@ def verify_isolation() -> None:
     Example: zena tenant verify-isolation --json
     """
     import logging
-    import time
 
     from zena.cli.lazy import resolve
     from zena.kit.logs import setup_logging
 
     async def work(state: "State") -> "Verdict":
-        from zena.kit.db import dialled
-        from zena.operate.isolation.store import keep
         from zena.operate.isolation.verify import Busy, verify
 
         # Refusals are what it is about; the queue's library sets levels of its own when it is loaded.
         setup_logging("error")
         logging.disable(logging.WARNING)
-        at, began = state.clock.now(), time.monotonic()
         try:
-            verdict = await verify(state, resolve(hooks().create_app))
+            return await verify(state, resolve(hooks().create_app))
         except Busy as error:
             raise CommandError("somebody else tries just now: wait for half a minute", Exit.RETRY) from error
-        async with dialled(state.settings.dsn(Role.OPS), "zena-isolation") as conn:
-            await keep(conn, verdict, at, time.monotonic() - began)
-        return verdict
 
     verdict = _as_operations(work)
     say(verdict.as_json(), "\n".join(verdict.lines()))

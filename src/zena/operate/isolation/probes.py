@@ -25,6 +25,7 @@ _PREFIX: Final = "probe-"
 _APP: Final = "/api/v1/app"
 _VALID: Final = timedelta(days=30)
 _THERE: Final = "SELECT id, slug, name, status, plan FROM tenant WHERE plan = $1 AND starts_with(slug, $2) ORDER BY id"
+_GIVE_UP: Final = "UPDATE tenant SET status = 'inactive' WHERE plan = $1 AND starts_with(slug, $2)"
 _WHOLE: Final = "SELECT EXISTS (SELECT FROM import_run WHERE tenant_id = $1 AND state = 'checked')"
 _SECRET: Final = "SELECT form_secret FROM session WHERE token_hash = sha256(convert_to($1, 'UTF8'))"  # noqa: S105 - a query
 #: Where the ids that stand in addresses come from, by the parameter's name.
@@ -83,6 +84,11 @@ async def probes(state: State, app: Any, conn: Raw) -> tuple[Probe, Probe]:
         there.append(await _made(state, app, conn))
     first, second = [await _entered(state, app, conn, firm) for firm in there[:2]]
     return first, second
+
+
+async def give_up(conn: Raw) -> None:
+    """Have both made anew by whoever tries next: one may hold words of the other."""
+    await conn.execute(_GIVE_UP, PLAN, _PREFIX)
 
 
 async def leave(both: Sequence[Probe]) -> None:

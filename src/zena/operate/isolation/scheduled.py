@@ -9,7 +9,7 @@ from zena.kit.db import dialled
 from zena.kit.exits import Exit
 from zena.kit.logs import get_logger
 from zena.kit.queue import JobWork
-from zena.operate.isolation.store import is_due
+from zena.operate.isolation.store import begin, is_due, last
 from zena.settings import Role
 
 log = get_logger(__name__)
@@ -25,16 +25,21 @@ class NotTried(Exception):  # noqa: N818 - says what is
 
 async def look_for_leaks(work: JobWork) -> None:
     """Try one probe firm on the other, if that is due. What it finds is kept, and whoever watches opens T2 for it."""
-    if work.state.settings.secret_url(Role.OPS) is None:
+    settings, now = work.state.settings, work.state.clock.now()
+    if settings.secret_url(Role.OPS) is None:
         log.warning("not done: ZENA_DATABASE_OPS_URL is not set", job=work.name)
         return
-    async with dialled(work.state.settings.dsn(Role.OPS), "zena-ops", patience=50) as conn:
-        if not await is_due(conn, work.state.clock.now()):
+    async with dialled(settings.dsn(Role.OPS), "zena-ops", patience=50) as conn:
+        if not await is_due(conn, now):
             return
     code, said = await _run()
     if code == Exit.FINDING:
         log.error("firms are not held apart, or not everything could be tried: zena tenant verify-isolation")
     elif code not in {Exit.OK, Exit.RETRY}:
+        async with dialled(settings.dsn(Role.OPS), "zena-ops", patience=50) as conn:
+            there = await last(conn)
+            if there is None or there["at"] < now:  # it did not even begin: not to be tried anew every few minutes
+                await begin(conn, now)
         raise NotTried(said)
 
 

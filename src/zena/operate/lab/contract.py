@@ -10,13 +10,17 @@ from zena.operate.lab.place import Place
 
 
 class Way(StrEnum):
-    """How somebody asks: as a browser does, leaving before the answer, taking it slowly, or listening for events."""
+    """How somebody asks: as a browser does, leaving before the answer, taking it slowly, or listening for events.
+
+    `hear` listens where sockets are opened.
+    """
 
     GET = "GET"
     POST = "POST"
     LEAVE = "leave"
     SIP = "sip"
     LISTEN = "listen"
+    HEAR = "hear"
     SOCKET = "socket"
 
 
@@ -30,6 +34,7 @@ EVERYDAY: tuple[Asked, ...] = (
 #: Somebody opens a socket as a browser does, says who they are, and goes.
 SOCKET: Asked = (Way.SOCKET, "/ws")
 LIVE: Asked = (Way.LISTEN, "/api/v1/app/events?channel=tenant:{tenant}:tasks")
+HEARD: Asked = (Way.HEAR, LIVE[1])
 
 
 @dataclass(frozen=True, slots=True)

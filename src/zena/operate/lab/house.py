@@ -32,10 +32,12 @@ _NO_LIMITS: Final = {f"ZENA_RATE_{who}": "1000000" for who in ("USER", "TENANT",
 async def house(folder: Path) -> AsyncIterator[tuple[Place, People]]:
     """Run an installation in a folder until the block ends. Raises NotALab where it does not start."""
     async with _redis(folder) as redis:
+        door = _free_port()
         settings = {
             **without_settings(os.environ),
             **_NO_LIMITS,
             "ZENA_ENV": "lab", "ZENA_PACE": str(PACE), "ZENA_DATA_DIR": str(folder), "ZENA_PORT": "0",
+            "ZENA_WEBSOCKET_PROCESSES": "1", "ZENA_WEBSOCKET_PORT": str(door),
             "ZENA_LOG_OUTPUT": "files", "ZENA_AUTOMATIC": "none", "ZENA_SENTINEL": "none",
             **({"ZENA_REDIS_URL": redis} if redis else {}),
         }  # fmt: skip
@@ -45,7 +47,8 @@ async def house(folder: Path) -> AsyncIterator[tuple[Place, People]]:
             if urls is None:
                 raise NotALab(f"the database of the lab in {folder} does not answer")
             check_name(urls)
-            place = Place(folder, urls, PACE, redis, settings, Door(url))
+            place = Place(folder, urls, PACE, redis, settings, Door(f"http://localhost:{door}", url))
+            await place.command("tenant", "verify-isolation")  # else it begins by itself, and meets a broken fence
             known = {name: str(await place.value(query)) for name, query in _KNOWN.items()}
             people = People(url, place.door, known)
             await people.enter(link)
@@ -73,13 +76,18 @@ async def _redis(folder: Path) -> AsyncIterator[str | None]:
     if binary is None:
         yield None
         return
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = _free_port()
     options = {"port": port, "bind": "127.0.0.1", "save": "", "dir": folder}
     command = [binary, *(str(part) for name, value in options.items() for part in (f"--{name}", value))]
     async with _running(command, dict(os.environ)):
         yield f"redis://127.0.0.1:{port}/0"
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
 
 
 @asynccontextmanager

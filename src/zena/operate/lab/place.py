@@ -27,9 +27,10 @@ SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_
 
 @dataclass(slots=True)
 class Door:
-    """Where people open their sockets: at `url`, unless a fault has put something before it."""
+    """Where people open their sockets, and where the page is that opens them; a fault may put something before both."""
 
     url: str
+    page: str
 
 
 class NotALab(Exception):  # noqa: N818 - says what is
@@ -49,7 +50,7 @@ class Place:
     pace: float
     redis: str | None = None
     variables: Mapping[str, str] = field(default_factory=dict)
-    door: Door = field(default_factory=lambda: Door(""))
+    door: Door = field(default_factory=lambda: Door("", ""))
 
     async def command(self, *words: str) -> tuple[int, dict[str, Any]]:
         """Run a command of ours with --json, as an operator does; return its exit code and what it said."""
@@ -89,8 +90,9 @@ class Place:
         note = read_note(self.data_dir / "serve.json")
         return dict(note["crew"]) if note else {}
 
-    def webs(self) -> list[int]:
-        return [pid for name, pid in sorted(self.crew().items()) if name.startswith("web-")]
+    def pids(self, kind: str) -> list[int]:
+        """Return the processes of a kind: web, worker, websocket."""
+        return [pid for name, pid in sorted(self.crew().items()) if name.startswith(f"{kind}-")]
 
 
 def place_of(settings: Settings) -> Place:
@@ -103,9 +105,8 @@ def place_of(settings: Settings) -> Place:
     if urls is None:
         raise NotALab(f"nothing runs in {settings.data_dir}: `ZENA_ENV=lab zena serve --demo` starts it")
     check_name(urls)
-    return Place(
-        settings.data_dir, urls, settings.pace, door=Door(settings.public_url)
-    )  # whoever else uses its Redis is not to feel a fault
+    door = Door(settings.public_url, settings.public_url)
+    return Place(settings.data_dir, urls, settings.pace, door=door)  # who else uses its Redis is not to feel a fault
 
 
 def check_name(urls: ClusterUrls) -> None:

@@ -59,12 +59,13 @@ class People:
     async def busy(self, wishes: Sequence[Asked]) -> AsyncIterator[None]:
         """Ask for these things in turn, several at once, during the block; what is listened to stays open."""
         wanted = [(way, path.format_map(self.known)) for way, path in wishes]
-        listened = [path for way, path in wanted if way is Way.LISTEN]
-        asked = [one for one in wanted if one[0] is not Way.LISTEN]
+        doors = {Way.LISTEN: self.url, Way.HEAR: self.door.url}
+        listened = [(doors[way], path) for way, path in wanted if way in doors]
+        asked = [one for one in wanted if one[0] not in doors]
 
         async def crowd() -> None:
             askers = (self._ask(itertools.islice(itertools.cycle(asked), n, None)) for n in range(_ASKERS))
-            await asyncio.gather(*askers, *map(self._listen, listened))
+            await asyncio.gather(*askers, *(self._listen(*one) for one in listened))
 
         async with beside(crowd()):
             yield
@@ -81,7 +82,7 @@ class People:
         if way is Way.SOCKET:
             return await self._enter_live()
         if way in {Way.LEAVE, Way.SIP}:
-            async with self._opened(path) as stream:
+            async with self._opened(self.url, path) as stream:
                 taken = way is Way.SIP
                 while taken:
                     taken = bool(await stream.read(_SIP))
@@ -89,19 +90,19 @@ class People:
             return 0
         return (await self._send(way, self.url + path, _wrong())).status
 
-    async def _listen(self, path: str) -> None:
+    async def _listen(self, url: str, path: str) -> None:
         """Keep a stream of events open, and open it again whenever it ends."""
         while True:
             with suppress(OSError):
-                async with self._opened(path) as stream:
+                async with self._opened(url, path) as stream:
                     while await stream.read(_SIP):
                         pass
             await asyncio.sleep(_AGAIN)
 
     @asynccontextmanager
-    async def _opened(self, path: str) -> AsyncIterator[asyncio.StreamReader]:
+    async def _opened(self, url: str, path: str) -> AsyncIterator[asyncio.StreamReader]:
         """Ask, and lend the answer as it comes: whoever leaves the block leaves it where it is."""
-        place = urlsplit(self.url)
+        place = urlsplit(url)
         reader, writer = await asyncio.open_connection(place.hostname, place.port, limit=_SIP)
         try:
             head = [f"GET {path} HTTP/1.1", f"host: {place.netloc}", f"cookie: {self._cookie}", "connection: close"]
@@ -122,7 +123,7 @@ class People:
         try:
             async with (
                 asyncio.timeout(_PATIENCE),
-                connect(address, origin=Origin(self.door.url), additional_headers=headers, proxy=None) as socket,
+                connect(address, origin=Origin(self.door.page), additional_headers=headers, proxy=None) as socket,
             ):
                 await socket.recv()
                 await socket.send(json.dumps(told))

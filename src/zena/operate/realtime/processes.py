@@ -12,7 +12,8 @@ STUCK: Final = 5.0
 _QUEUE_FULL: Final = 0.1
 
 _PROCESSES: Final = """
-SELECT role, host, pid, release, started_at, seen_at, extract(epoch FROM now() - seen_at)::float8 AS seen_seconds,
+SELECT process::text, role, host, pid, release, started_at, seen_at,
+       extract(epoch FROM now() - seen_at)::float8 AS seen_seconds,
        now() - seen_at < interval '35 seconds' AS alive, facts -> 'live' AS live,
        EXISTS (SELECT FROM ops.heartbeat AS after WHERE after.role = one.role AND after.host = one.host
                   AND after.started_at > one.seen_at - interval '15 seconds'

@@ -82,7 +82,7 @@ def _nobody(crew: dict[str, Any]) -> Hypothesis | None:
         return None
     if crew["connections"]:
         says = f"no worker gives a sign of life, though {crew['connections']} connections of workers are open: stopped"
-        cause, command = "worker_frozen", "zena restart worker"
+        cause, command = "worker_frozen", "zena runbook plan replace_process"
     else:
         says, cause, command = "no worker runs", "no_worker", "zena queue work"
     return Hypothesis(cause, 0.95, says, [Evidence("heartbeats", f"{crew['silent']} fell silent", crew)], command)

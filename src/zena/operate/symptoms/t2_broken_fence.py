@@ -1,11 +1,13 @@
-"""T2: what holds firms apart is not as it was made, or somebody searches for what other firms have."""
+"""T2: what holds firms apart is not as it was made, gave way when it was tried, or somebody searches other firms."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from zena.operate.crossings.checking import GRAVE
 from zena.operate.crossings.noting import AGAIN
 from zena.operate.integrity.posture import FENCES, wrong
-from zena.operate.isolation.store import EVERY, last
+from zena.operate.isolation.store import doubt, last
 from zena.operate.symptoms.contract import Diagnosis, Evidence, Hypothesis, Look, Reading, Severity, Symptom, ranked
 from zena.operate.symptoms.surroundings import recent_change
 
@@ -28,31 +30,30 @@ SELECT tenant, person, count(DISTINCT lower(reference)) AS things, count(DISTINC
 
 
 async def watch(look: Look) -> list[Reading]:
-    """Return a reading of the fences, of which one that fell is enough, and one of each person with attempts."""
+    """Return readings of the fences, of which one that fell is enough; of the prober; of each person with attempts."""
     attempts = await look.conn.fetch(_ATTEMPTS, look.since(_WINDOW), look.now)
-    return [await _fences(look), await _tried(look), *map(_searching, attempts)]
+    fences, tried = await _fences(look), await _tried(look)
+    if tried.over is None:  # fences that stand are half of it
+        fences = replace(fences, says=f"{fences.says}; no data of the prober: {tried.says}")
+    return [fences, tried, *map(_searching, attempts)]
 
 
 async def _tried(look: Look) -> Reading:
-    """What the last round found that tried one firm on another. One that is old, or came to no end, tells nothing."""
+    """Return what the last round found that tried one firm on another."""
     there = await last(look.conn)
     if there is None:
-        return Reading(
-            PROBER, None, calm=False, says="one firm was never tried on another: a worker does so every six hours"
-        )
+        return Reading(PROBER, None, calm=False, says="one firm was never tried on another")
     leaks = [[one["check"], one["subject"], one["advice"]] for one in there["findings"]]
     says = f"{there['routes']} routes tried at {there['at']:%Y-%m-%d %H:%M}"
     facts = {"leaks": leaks, "at": there["at"].isoformat()}
+    why_not = doubt(there, look.now)
     if leaks:
         told = "; ".join(f"{check}: {subject}" for check, subject, _ in leaks[:_SHOWN])
         return Reading(PROBER, over=True, calm=False, says=f"{says}: {told}", value=float(len(leaks)), facts=facts)
-    old = look.now - there["at"] > 2 * EVERY
-    if old or there["unfinished"]:
-        says += ", which is too long ago" if old else f", {len(there['unfinished'])} could not be"
-        return Reading(PROBER, None, calm=False, says=says, facts=facts)
-    return Reading(
-        PROBER, over=False, calm=True, says=f"{says}: nothing of one firm is reached from another", value=0.0, limit=0.0
-    )
+    if why_not:
+        return Reading(PROBER, None, calm=False, says=f"{says}: {why_not}", facts=facts)
+    says += ": nothing of one firm is reached from another"
+    return Reading(PROBER, over=False, calm=True, says=says, value=0.0, limit=0.0)
 
 
 def _searching(row: Any) -> Reading:
@@ -77,23 +78,22 @@ async def _fences(look: Look) -> Reading:
 
 async def diagnose(look: Look, reading: Reading) -> Diagnosis:
     """Name each fence that fell and what puts it up again, what gave way, or who searches."""
-    if "leaks" in reading.facts:
-        causes = [_leak(*one) for one in reading.facts["leaks"][:_SHOWN]]
-        return ranked([*causes, await recent_change(look)])
-    if "fallen" not in reading.facts:
+    leaks, fallen = (reading.facts.get(name) for name in ("leaks", "fallen"))
+    if leaks is None and fallen is None:
         told = [Evidence("attempts", reading.says, reading.facts)]
         says = f"{reading.scope}: {reading.says}"
         return ranked(
             [Hypothesis("probing", 0.9, says, told, "zena user deactivate PERSON"), await recent_change(look)]
         )
-    fallen: list[Hypothesis | None] = [
-        Hypothesis(
-            _CAUSES[name], 0.95, f"{name}: {', '.join(sample)}{' ...' if count > len(sample) else ''}",
-            [Evidence("catalogue", advice, {"count": count})], "zena tenant verify-isolation",
-        )
-        for name, count, sample, advice in reading.facts["fallen"]
-    ]  # fmt: skip
-    return ranked([*fallen, await recent_change(look)])
+    causes = [*(_fallen(*one) for one in fallen or ()), *(_leak(*one) for one in (leaks or ())[:_SHOWN])]
+    return ranked([*causes, await recent_change(look)])
+
+
+def _fallen(name: str, count: int, sample: Sequence[str], advice: str) -> Hypothesis:
+    says = f"{name}: {', '.join(sample)}{' ...' if count > len(sample) else ''}"
+    return Hypothesis(
+        _CAUSES[name], 0.95, says, [Evidence("catalogue", advice, {"count": count})], "zena tenant verify-isolation"
+    )
 
 
 def _leak(check: str, subject: str, advice: str) -> Hypothesis:

@@ -45,9 +45,13 @@ def _share(ours: Mapping[str, Any], whole: Share) -> Share:
 
 
 def _taking(found: Sequence[dict[str, Any]]) -> list[Reading]:
-    """Whoever ended in order is not among them: an installation that was stopped refuses nobody."""
+    """Whoever ended in order is not among them: an installation that was stopped refuses nobody.
+
+    Where processes take live connections alone, pages open theirs there: that web processes could does not help them.
+    """
     if not found:
         return []
+    found = [one for one in found if one["role"] == "websocket"] or found
     alive = sum(one["alive"] for one in found)
     says = f"{alive} of {len(found)} processes that take sockets give a sign of life"
     return [Reading(_PROCESSES, not alive, bool(alive), says, float(not alive), 0.0, {"alive": alive})]

@@ -12,6 +12,7 @@ from zena.operate.telemetry.limits import DELIVERY
 #: Share of events that reach their listeners after more than two seconds.
 LIMIT: Final = 0.01
 _SLOW_READER: Final = "1013 too slow"
+_REPLACE: Final = "zena runbook plan replace_process"
 _QUEUE: Final = "SELECT pg_notification_queue_usage()"
 _FULL: Final = 0.1
 #: A tail looks once a second whatever the pace: its limit is never shorter than half of its length in production.
@@ -31,9 +32,14 @@ async def watch(look: Look) -> list[Reading]:
     return [late, *listened, *await tried(look, "delivery")]
 
 
+def stuck_after(pace: float) -> float:
+    """Return the seconds without reading after which a process that somebody listens to is stuck."""
+    return STUCK * max(pace, _LEAST_PACE)
+
+
 def _reading(one: dict[str, Any], pace: float) -> Reading:
     seconds, hears = one["live"]["tail_seconds"] or 0.0, one["live"]["hears_the_bell"]
-    limit = STUCK * max(pace, _LEAST_PACE)
+    limit = stuck_after(pace)
     over = seconds > limit or not hears
     says = f"read the events {seconds:.1f} s ago, {'woken by the database' if hears else 'NOT woken by the database'}"
     facts = {"stuck": seconds > limit, "tail_seconds": seconds, "hears": hears}
@@ -45,7 +51,7 @@ async def diagnose(look: Look, reading: Reading) -> Diagnosis:
     facts, full = reading.facts, await look.conn.fetchval(_QUEUE)
     told = [Evidence("process", reading.says, facts)]
     causes: list[Hypothesis | None] = [
-        Hypothesis("stuck_reader", 0.85, "the process does not read what was written", told, "zena restart websocket")
+        Hypothesis("stuck_reader", 0.85, "the process does not read what was written", told, _REPLACE)
         if facts.get("stuck")
         else None,
         Hypothesis("not_woken", 0.7, "the database does not wake it: it looks once a second", told, "zena db activity")

@@ -32,8 +32,8 @@ def _proxied(change: Callable[[bytes], bytes]) -> Callable[[Place], AbstractAsyn
 
     @asynccontextmanager
     async def broken(place: Place) -> AsyncIterator[None]:
-        straight = place.door.url
-        port = urlsplit(straight).port or 80
+        straight = place.door.url, place.door.page
+        port = urlsplit(place.door.url).port or 80
 
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             with suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
@@ -46,11 +46,11 @@ def _proxied(change: Callable[[bytes], bytes]) -> Callable[[Place], AbstractAsyn
             writer.close()
 
         async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
-            place.door.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+            place.door.url = place.door.page = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
             try:
                 yield
             finally:
-                place.door.url = straight
+                place.door.url, place.door.page = straight
 
     return broken
 
