@@ -87,6 +87,7 @@ class Leader:
                 await look_around(Look(conn, settings, self._state.clock.now(), settings.pace), [symptom])
             if self._leads:
                 await self._tell_outage(conn, began)
+                self._away = None  # told: not once more, should the connection break in what follows
                 await self._finish_interrupted(conn)
                 self._begin_beside()
             self._away = None
