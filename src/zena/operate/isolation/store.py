@@ -14,6 +14,8 @@ EVERY: Final = timedelta(hours=6)
 AGAIN: Final = timedelta(minutes=30)
 #: Another release or schema is tried once it has stood for so long: processes are replaced one by one.
 _SETTLED: Final = timedelta(minutes=5)
+#: Who has just installed it has other cares for the first hour.
+_FIRST: Final = timedelta(hours=1)
 _KEPT: Final = 100
 _REVISION: Final = "SELECT version_num FROM public.alembic_version"
 _SEEN: Final = "SELECT max(at) FROM ops.seen WHERE name IN ('release', 'revision')"
@@ -76,13 +78,13 @@ def doubt(there: dict[str, Any], now: datetime) -> str:
 async def is_due(conn: Raw, now: datetime) -> bool:
     """Tell whether a round is due: every six hours by the clock, and minutes after another release or schema is there.
 
-    One that was missed, because no worker ran, is made up for.
+    The first of all waits for an hour. One that was missed, because no worker ran, is made up for.
     """
     there = await last(conn)
     made_with = (__version__, await conn.fetchval(_REVISION))
     if there is None or (there["release"], there["revision"]) != made_with:
         since = await conn.fetchval(_SEEN)
-        return since is None or now - since >= _SETTLED
+        return since is None or now - since >= (_FIRST if there is None else _SETTLED)
     if there["findings"] or there["unfinished"]:
         return bool(now - there["at"] >= AGAIN)
     return bool(there["at"] < _slot(now))
