@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import re
 import secrets
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -31,6 +32,8 @@ ORIGIN = "https://zena.test"
 COOKIE = "__Host-zena"
 _TOKEN = re.compile(r'name="_token" value="([^"]+)"')
 _addresses = itertools.count(1)
+#: Seconds for which an authenticator shows one code, and those that a code may need to be typed and sent.
+_STEP, _ON_ITS_WAY = 30, 3.0
 
 
 @dataclass(slots=True)
@@ -45,11 +48,19 @@ class Person:
     step: int = 0
 
     def code(self, state: State) -> str:
-        """Return a code that was not used yet: each call takes the next step, at most one ahead of the clock."""
-        now = int(state.clock.now().timestamp()) // 30
+        """Return a code that was not used yet: each call takes the next step, at most one ahead of the clock.
+
+        The oldest that is taken must not grow too old on its way: the last seconds of a step are waited out.
+        """
+        seconds = state.clock.now().timestamp()
+        left = _STEP - seconds % _STEP
+        if left < _ON_ITS_WAY and self.step < seconds // _STEP - 1:
+            time.sleep(left + 0.01)
+            seconds = state.clock.now().timestamp()
+        now = int(seconds // _STEP)
         self.step = max(self.step + 1, now - 1)
         assert self.step <= now + 1, "this person used up the codes of this minute"
-        return pyotp.TOTP(self.seed).at(self.step * 30)
+        return pyotp.TOTP(self.seed).at(self.step * _STEP)
 
 
 @dataclass(slots=True)
