@@ -1,4 +1,7 @@
-"""Migrations: the tables they make are those of the code (`drift`), and none takes a lock it must not (`locks`)."""
+"""Migrations: what they make is what the code has (`drift`), and none takes a lock it must not (`locks`).
+
+`rights` writes down what they let the application do.
+"""
 
 import io
 import re
@@ -9,16 +12,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import anyio
+import asyncpg
 from alembic import command
 
 from scripts.findings import report
 from zena.kit.embedded import ClusterUrls, EmbeddedPostgres
 from zena.migrations.run import config, drift, upgrade
+from zena.operate.integrity import rights
 
 _RUNNING = re.compile(r"^-- Running upgrade \w* -> (\w+).*$", re.MULTILINE)
 _TRANSACTION = re.compile(r"^(BEGIN|COMMIT);$", re.MULTILINE)
 #: What the runner sets before it migrates.
 _TIMEOUTS = "SET lock_timeout = '2s';\nSET statement_timeout = '10min';\n"
+_RIGHTS = Path(rights.__file__).with_name("rights.txt")
 #: Rules a revision is not held to. 0002 lays the tables of the queue library as that library writes them.
 EXCUSED_ALWAYS = ("prefer-bigint-over-smallint",)  # a percentage and a number of days have their CHECK
 EXCUSED = {"0002": ("prefer-bigint-over-int", "prefer-identity")}
@@ -26,19 +32,38 @@ EXCUSED = {"0002": ("prefer-bigint-over-int", "prefer-identity")}
 
 def drifted() -> Iterator[str]:
     """Yield one line for each difference, seen in a fresh database that was migrated to head."""
+    differences, granted = migrated()
+    yield from (f"tables and migrations differ: {difference}" for difference in differences)
+    if granted != _RIGHTS.read_text(encoding="utf-8"):
+        yield f"{_RIGHTS.name} is not what the migrations grant: `python -m scripts.migrations rights` writes it"
+
+
+def migrated() -> tuple[list[object], str]:
+    """Return how a fresh database that was migrated to head differs from the code, and what the application may do."""
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o711)  # as root the server runs under another account, which must pass through
         server = EmbeddedPostgres(Path(folder) / "data")
-        urls = server.start()
         try:
-            yield from (f"tables and migrations differ: {difference}" for difference in anyio.run(_migrated, urls))
+            return anyio.run(_migrated, server.start())
         finally:
             server.stop()
 
 
-async def _migrated(urls: ClusterUrls) -> list[object]:
+async def _migrated(urls: ClusterUrls) -> tuple[list[object], str]:
     await upgrade(urls.owner, urls.ops)
-    return await drift(urls.owner)
+    conn = await asyncpg.connect(urls.superuser)
+    try:
+        held = sorted(row["line"] for row in await conn.fetch(rights.HELD))
+        revision = await conn.fetchval("SELECT version_num FROM alembic_version")
+    finally:
+        await conn.close()
+    return await drift(urls.owner), "\n".join([f"# of revision {revision}", *held, ""])
+
+
+def granted() -> Iterator[str]:
+    """Write the file of rights, and find nothing."""
+    _RIGHTS.write_text(migrated()[1], encoding="utf-8")
+    yield from ()
 
 
 def locking() -> Iterator[str]:
@@ -72,4 +97,4 @@ def revisions(sql: str) -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    report({"drift": drifted, "locks": locking}[sys.argv[1]]())
+    report({"drift": drifted, "locks": locking, "rights": granted}[sys.argv[1]]())

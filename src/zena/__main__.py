@@ -50,6 +50,7 @@ COMMANDS = (
     ("alert", LazyCommand("Who is told of incidents: mute, try, list.", "zena.operate.cli.alert:app")),
     ("runbook", LazyCommand("Symptoms, their causes, and remedies that are measured.", "zena.operate.cli.runbook:app")),
     ("lab", LazyCommand("Real faults, in an installation made for them.", "zena.operate.cli.lab:app")),
+    ("tuning", LazyCommand("Numbers set for a while, while everything runs.", "zena.operate.cli.tuning:app")),
     ("why", LazyCommand("Why something does not work: its first broken link.", "zena.operate.cli.why:app")),
     ("db", LazyCommand("The database: connection, health, set-up.", "zena.operate.cli.db:app")),
     ("down", LazyCommand("Close the installation, or switch changes off.", "zena.operate.cli.maintenance:down_app")),

@@ -38,7 +38,7 @@ from zena.kit.pages import Cursors
 from zena.kit.problems import problem_handlers
 from zena.kit.queue.worker import run_worker
 from zena.kit.ratelimit import Buckets
-from zena.kit.realtime import Hub, Limits
+from zena.kit.realtime import Hub
 from zena.kit.registry import Registry
 from zena.kit.state import State
 from zena.kit.storage import LocalStorage
@@ -52,6 +52,7 @@ from zena.operate.maintenance.watch import watching
 from zena.operate.realtime.answering import answering
 from zena.operate.telemetry.running import measuring
 from zena.operate.tending import tending
+from zena.operate.tuning.knobs import limits
 from zena.settings import LiveRing, Role, Settings
 from zena.work.demo.load import load_demo
 
@@ -234,9 +235,8 @@ async def _tell_limits(message: Message, scope: Scope) -> None:
 @asynccontextmanager
 async def _lifespan(role: str, app: Litestar) -> AsyncIterator[None]:
     state: State = app.state.zena
-    limits = Limits(connections_per_tenant=state.settings.websocket_connections)
     async with started(state), measuring(state, role):
-        state.hub = Hub(state.db, state.registry, Keeper(state.db), state.clock, limits)
+        state.hub = Hub(state.db, state.registry, Keeper(state.db), state.clock, limits(state.settings, {}))
         await state.hub.start()
         settling = asyncio.create_task(Settler(state.db, state.buckets, lambda: state.secret).run())
         try:

@@ -66,7 +66,7 @@ async def test_what_nothing_touched_comes_from_the_cache_with_its_time_and_versi
     second = await read(inside, cache, life.scope)
     assert (second.generated_at, second.version) == (first.generated_at, first.version)
     assert first.version > 0
-    clock.advance(timedelta(seconds=kpis.TTL))
+    clock.advance(timedelta(seconds=kpis.LIFE))
     assert (await read(inside, cache, life.scope)).generated_at == clock.now()
 
 

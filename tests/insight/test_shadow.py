@@ -94,7 +94,7 @@ async def test_a_value_that_somebody_wrote_is_told_from_one_that_was_computed(wa
 
 
 async def test_a_value_that_outlives_its_time_tells_of_a_clock(watched: Watched) -> None:
-    watched.cache.clock = FixedClock(datetime.now(UTC) - timedelta(seconds=kpis.TTL + 10))
+    watched.cache.clock = FixedClock(datetime.now(UTC) - timedelta(seconds=kpis.LIFE + 10))
     for _ in range(2):
         await watched.read()
     assert watched.said == [("dashboard", "clock", [])]

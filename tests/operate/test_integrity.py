@@ -201,6 +201,8 @@ SWITCHED = [
         "GRANT UPDATE (tenant_id) ON label TO zena_app",
         "REVOKE UPDATE (tenant_id) ON label FROM zena_app",
     ),
+    ("missing right", "REVOKE INSERT ON label FROM zena_app", "GRANT INSERT ON label TO zena_app"),
+    ("right too many", "GRANT TRUNCATE ON label TO zena_app", "REVOKE TRUNCATE ON label FROM zena_app"),
     (
         "index",
         "UPDATE pg_index SET indisvalid = false WHERE {index}",

@@ -50,6 +50,12 @@ def test_every_command_that_is_named_exists() -> None:
         assert any(command == leaf or command.startswith(f"{leaf} ") for leaf in LEAVES), command
 
 
+@pytest.mark.parametrize("symptom", [one for one in SYMPTOMS if one.id != "P1"], ids=lambda one: one.id)
+def test_every_symptom_has_a_remedy(symptom: Symptom) -> None:
+    """A broken promise has those of whatever breaks it."""
+    assert any(proposed(symptom.id, cause) for cause in symptom.causes)
+
+
 @pytest.mark.parametrize("symptom", [one for one in SYMPTOMS if one.id not in ALIKE], ids=lambda one: one.id)
 def test_a_cause_that_a_remedy_answers_names_the_command_that_plans_it(symptom: Symptom) -> None:
     section = parts()[f"{symptom.id} {symptom.title}"]

@@ -1,5 +1,5 @@
 """What other slices may use of insight: how its figures are kept."""
 
-from zena.insight.kpis import CLEARED, NAMES, stored_name
+from zena.insight.kpis import CLEARED, FAMILIES, LIFE, NAMES, stored_name
 
-__all__ = ["CLEARED", "NAMES", "stored_name"]
+__all__ = ["CLEARED", "FAMILIES", "LIFE", "NAMES", "stored_name"]

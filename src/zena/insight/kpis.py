@@ -27,7 +27,7 @@ from zena.kit.scope import Scope
 
 #: Seconds a value is kept at most. What an event touches is never served again at all, so this only bounds what no
 #: event tells: who signed in, and yesterday's snapshot.
-TTL = 60.0
+LIFE = 60.0
 #: Figures are compared with those of a week ago, or up to a week earlier where no snapshot was taken that day.
 PERIOD = timedelta(days=7)
 
@@ -35,6 +35,9 @@ PERIOD = timedelta(days=7)
 CLEARED = "cleared:"
 #: What is kept of each family.
 NAMES = {"dashboard": ("all", "history"), "projects": ("all",), "tasks": ("all",), "team": ("all",)}
+
+#: Whatever is kept and counted apart.
+FAMILIES = (*NAMES, "project", "health")
 
 KINDS: dict[str, Any] = {
     "dashboard": DashboardFigures,
@@ -70,7 +73,7 @@ async def family(conn: Raw, scope: Scope, cache: Cache, name: str, versions: Ver
     found = await _cached(scope, cache, (name, "all"), known, load)
     stored = msgspec.convert(found.value, _Stored)
     data = msgspec.convert(stored.data, KINDS[name])
-    await compare(conn, scope, cache, name, found, timedelta(seconds=TTL))
+    await compare(conn, scope, cache, name, found)
     kpis = Kpis(family=name, data=data, generated_at=found.generated_at, version=found.version, past=stored.past)
     return kpis if scope.may(Permission.COST_VIEW) else _without_cost(kpis)
 
@@ -131,7 +134,7 @@ async def _cached(scope: Scope, cache: Cache, place: tuple[str, str], versions: 
         name=stored_name(family, name, versions),
         version=versions.get(family, 0),
         local_date=scope.today,
-        ttl=TTL,
+        ttl=LIFE,
         loader=loader,
     )
 

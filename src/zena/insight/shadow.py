@@ -29,7 +29,7 @@ _PATIENCE: Final = 0.5
 _DRIFTING: Final = frozenset({"signed_in_last_week"})
 
 
-async def compare(conn: Raw, scope: Scope, cache: Cache, name: str, found: Cached, life: timedelta) -> None:
+async def compare(conn: Raw, scope: Scope, cache: Cache, name: str, found: Cached) -> None:
     """Compute a found family again, if it is time to, and tell the cache's shadow whether both are the same.
 
     What another release computed is not compared. Neither is what an event has touched meanwhile: events and the rows
@@ -40,7 +40,7 @@ async def compare(conn: Raw, scope: Scope, cache: Cache, name: str, found: Cache
     cache.shadow.begin()
     try:
         async with asyncio.timeout(_PATIENCE), conn.transaction():
-            told = await _compared(conn, scope, name, found, life)
+            told = await _compared(conn, scope, name, found)
     except (TimeoutError, asyncpg.PostgresError) as error:  # whoever reads has their value: it is no fault of theirs
         log.warning("a found value was not compared", family=name, error=type(error).__name__)
         return
@@ -48,7 +48,7 @@ async def compare(conn: Raw, scope: Scope, cache: Cache, name: str, found: Cache
         cache.shadow.tell(name, scope.tenant, *told)
 
 
-async def _compared(conn: Raw, scope: Scope, name: str, found: Cached, life: timedelta) -> tuple[str, list[str]] | None:
+async def _compared(conn: Raw, scope: Scope, name: str, found: Cached) -> tuple[str, list[str]] | None:
     """Return why the value is wrong and in what ("" and nothing: it is right); None when an event came meanwhile."""
     fresh = msgspec.to_builtins(await families.FAMILIES[name](conn, scope))
     now: datetime = await conn.fetchval("SELECT clock_timestamp()")
@@ -57,7 +57,7 @@ async def _compared(conn: Raw, scope: Scope, name: str, found: Cached, life: tim
     cause, fields = "", differing(found.value["data"], fresh)
     if fields:
         cause = "invalidation_missing" if found.intact else "wrong_value"
-    elif now - found.generated_at > life + GRACE:
+    elif now > found.expires_at + GRACE:
         cause = "clock"
     return cause, fields
 

@@ -53,7 +53,7 @@ async def _figures(request: AnyRequest, reader: Reader) -> str:
         name=f"page:{view.locale}:{view.timezone}:{view.currency}:{'+'.join(rights)}:{kpis.cleared(_SHOWN, versions)}",
         version=max((versions.get(name, 0) for name in _SHOWN), default=0),
         local_date=scope.today,
-        ttl=kpis.TTL,
+        ttl=kpis.LIFE,
         loader=draw,
     )
     if kept.hit:

@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -35,13 +35,14 @@ _LOCK_STEP: Final = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Cached:
-    """A value, when it was computed, and whether it was found. `reason` is None on a hit.
+    """A value, when it was computed, until when it is kept, and whether it was found. `reason` is None on a hit.
 
     `release` computed it; `intact` tells that it is what was computed, as far as that is known.
     """
 
     value: Any
     generated_at: datetime
+    expires_at: datetime
     version: int
     hit: bool
     reason: Reason | None
@@ -67,6 +68,7 @@ class Cache:
         self.counters = CacheStats()
         self.on_lookup: list[Callable[[str, Reason | None], None]] = []
         self.shadow = Shadow()
+        self.lives: Mapping[str, float] = {}  # seconds by family, where they are not the caller's
         self._notes: OrderedDict[str, Note] = OrderedDict()
         self._flights = Flights()
 
@@ -165,7 +167,7 @@ class Cache:
 
     async def _load(self, key: CacheKey, ttl: float, loader: Loader) -> Envelope:
         computed = msgspec.json.decode(msgspec.json.encode(await loader()))
-        now = self.clock.now()
+        now, ttl = self.clock.now(), self.lives.get(key.family, ttl)
         until = now + timedelta(seconds=ttl)
         envelope = Envelope(
             key.tenant, key.version, key.local_date, now, until, computed, __version__, digest_of(computed)
@@ -229,8 +231,8 @@ class Cache:
         for listener in self.on_lookup:
             listener(family, reason)
         return Cached(
-            envelope.value, envelope.generated_at, envelope.version, hit=reason is None, reason=reason,
-            release=envelope.release, digest=envelope.digest,
+            envelope.value, envelope.generated_at, envelope.expires_at, envelope.version, hit=reason is None,
+            reason=reason, release=envelope.release, digest=envelope.digest,
         )  # fmt: skip
 
 

@@ -60,6 +60,10 @@ class Hub(Hall):
         self._meters: dict[UUID, Meter] = {}
         self._tasks: list[asyncio.Task[None]] = []
 
+    def limit(self, limits: Limits) -> None:
+        """Hold whoever comes from now on to these limits."""
+        self.limits = self.seats.limits = limits
+
     async def start(self) -> None:
         self._tasks = [asyncio.create_task(part.run()) for part in (self.tail, self.watch, self.seats)]
 

@@ -48,8 +48,8 @@ class Seats:
     """The seats of one process. What cannot be written while the database is away is written when it is back."""
 
     def __init__(self, db: Database, limits: Limits) -> None:
+        self.limits = limits
         self._db = db
-        self._limits = limits
         self._process = new_id()
         self._taken: dict[UUID, tuple[UUID, UUID | None]] = {}  # seat: firm and person
         self._left: dict[UUID, UUID] = {}  # seat: firm
@@ -134,9 +134,9 @@ class Seats:
         self._seen = asyncio.get_running_loop().time()
 
     def _refusal(self, taken: Any) -> LimitReachedError | None:
-        if taken["firm"] >= self._limits.connections_per_tenant:
+        if taken["firm"] >= self.limits.connections_per_tenant:
             return LimitReachedError("This firm has too many live connections.", "firm_full")
-        if taken["person"] >= self._limits.connections_per_user:
+        if taken["person"] >= self.limits.connections_per_user:
             return LimitReachedError("You have too many live connections.", "person_full")
         return None
 

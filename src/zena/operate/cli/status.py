@@ -41,6 +41,7 @@ async def _read(conn: "Raw", now: datetime, window: timedelta) -> dict[str, Any]
     from zena.operate.sentinel.store import stages
     from zena.operate.symptoms.catalogue import SYMPTOMS
     from zena.operate.telemetry.rollup import count_objectives
+    from zena.operate.tuning import store as tuning
     from zena.operate.watch.now import cost, silent
 
     await count_objectives(conn, now - window, now)
@@ -63,6 +64,7 @@ async def _read(conn: "Raw", now: datetime, window: timedelta) -> dict[str, Any]
         "watch": await cost(conn, settings().pace),
         "unwatched": await silent(conn, SYMPTOMS, now, settings().pace),
         "sentinel": [there[stage] for stage in STAGES if stage in there],
+        "tuning": await tuning.listed(conn),
         "integrity": await last(conn),
         "isolation": tried | {"doubt": rounds.doubt(tried, now)} if tried else None,
         "log": dict(log) if log else None,
@@ -119,6 +121,7 @@ def _lines(found: dict[str, Any]) -> list[str]:
         f"watch      {_cost(found['watch'])}",
         *(f"watch      NOT WATCHED {line}" for line in found["unwatched"]),
         f"sentinel   {_walked(found['sentinel'])}",
+        *(f"tuning     {one['name']} {one['value']:g} until {one['until']:%m-%d %H:%M}" for one in found["tuning"]),
         f"integrity  {_whole(found['integrity'])}",
         f"isolation  {_apart(found['isolation'])}",
         f"backup     {_backup_line(found['backup'])}",

@@ -3,11 +3,13 @@
 Each statement returns one column: what is not as it should be.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from zena.kit.db import Raw
 from zena.operate.integrity.finding import NAMED, Finding
+from zena.operate.integrity.rights import BEYOND, MISSING, RIGHTS
 
 #: Tables without a tenant, reviewed one by one (tests/test_catalog.py says why each may be).
 _GLOBAL: Final = "('alembic_version', 'user_account', 'session', 'recovery_code', 'personal_link', 'throttle')"
@@ -24,13 +26,17 @@ _OURS: Final = "c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', '
 
 @dataclass(frozen=True, slots=True)
 class Switch:
-    """A setting of the server that must be as it was made, and what to do when it is not."""
+    """A setting of the server that must be as it was made, and what to do when it is not. `takes` goes to the sql."""
 
     name: str
     sql: str
     advice: str
+    takes: Sequence[Any] = ()
 
 
+MISSING_RIGHT: Final = Switch(
+    "missing right", MISSING, "the application lost it: `zena runbook plan restore_rights`", (RIGHTS,)
+)
 SWITCHES: Final = (
     Switch(
         "row security",
@@ -124,6 +130,8 @@ SWITCHES: Final = (
         f" WHERE {_OURS} AND has_column_privilege('zena_app', c.oid, a.attnum, 'UPDATE')",
         "as zena_owner: REVOKE UPDATE ON ... FROM zena_app, then grant the columns again",
     ),
+    MISSING_RIGHT,
+    Switch("right too many", BEYOND, "as zena_owner: REVOKE ... FROM zena_app", (RIGHTS,)),
     Switch(
         "page checksum",
         "SELECT format('%s pages failed, last %s', checksum_failures, checksum_last_failure) FROM pg_stat_database"
@@ -139,13 +147,12 @@ SWITCHES: Final = (
 )
 
 
-#: Those that hold firms apart; the rest hold the data together.
-FENCES: Final = tuple(
-    switch for switch in SWITCHES if switch.name not in {"constraint", "trigger", "index", "page checksum", "collation"}
-)
+#: Those that hold the data together, or the application up; the rest hold firms apart.
+_OTHERS: Final = {"constraint", "trigger", "index", "missing right", "page checksum", "collation"}
+FENCES: Final = tuple(switch for switch in SWITCHES if switch.name not in _OTHERS)
 
 
 async def wrong(conn: Raw, switch: Switch) -> list[Finding]:
     """Return whether a switch is not as it should be."""
-    found = sorted(str(row[0]) for row in await conn.fetch(switch.sql))
+    found = sorted(str(row[0]) for row in await conn.fetch(switch.sql, *switch.takes))
     return [Finding("posture", switch.name, len(found), found[:NAMED], advice=switch.advice)] if found else []

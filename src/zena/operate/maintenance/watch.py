@@ -1,4 +1,4 @@
-"""Keeps a process's copy of the standing fresh, and lets its connections and sockets follow it."""
+"""Keeps a process's copy of what operators declare fresh, and lets its connections, sockets and cache follow it."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -12,6 +12,8 @@ from zena.kit.db import Raw
 from zena.kit.logs import get_logger
 from zena.kit.maintenance import Mode, Standing
 from zena.operate.maintenance.standing import read
+from zena.operate.tuning import knobs
+from zena.operate.tuning.store import in_force
 
 if TYPE_CHECKING:
     from zena.kit.state import State
@@ -29,6 +31,7 @@ class Watch:
     def __init__(self, state: "State") -> None:
         self._state = state
         self._conn: Raw | None = None
+        self._tuned: dict[str, float] = {}
 
     async def look(self) -> None:
         """Read once, and act on what changed. Without a database what was known last goes on to hold."""
@@ -36,13 +39,15 @@ class Watch:
             async with asyncio.timeout(_PATIENCE):
                 if self._conn is None or self._conn.is_closed():
                     self._conn = await self._state.db.direct()
-                found = await read(self._conn)
+                found, tuned = await read(self._conn), await in_force(self._conn)
         except _AWAY as error:
             log.warning("maintenance not read", error=type(error).__name__)
             await self.close()
             return
         if found != self._state.gate.standing:
             await self._follow(found)
+        if tuned != self._tuned:
+            self._tune(tuned)
 
     async def run(self) -> None:
         """Look twice a second until cancelled."""
@@ -65,6 +70,13 @@ class Watch:
         await state.db.renew()
         if state.hub is not None:
             state.hub.close(closed=found.mode is Mode.DOWN)
+
+    def _tune(self, tuned: dict[str, float]) -> None:
+        log.warning("tuned", before=self._tuned, now=tuned)
+        self._tuned = tuned
+        self._state.cache.lives = knobs.lives(tuned)
+        if self._state.hub is not None:
+            self._state.hub.limit(knobs.limits(self._state.settings, tuned))
 
 
 @asynccontextmanager

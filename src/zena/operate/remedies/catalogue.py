@@ -10,13 +10,16 @@ from zena.operate.remedies.jobs import RETRY_FAILED
 from zena.operate.remedies.logs import MEND_LOGS
 from zena.operate.remedies.processes import REPLACE_PROCESS
 from zena.operate.remedies.queue import PAUSE_KIND, RESUME_QUEUE
+from zena.operate.remedies.rights import RESTORE_RIGHTS
 from zena.operate.remedies.sessions import CANCEL_BLOCKER, END_IDLE_TRANSACTION
 from zena.operate.remedies.store import EVICT_OLD
 from zena.operate.remedies.tables import ANALYZE, CREATE_INDEX
+from zena.operate.remedies.tuning import LENGTHEN_LIFE, RAISE_LIMIT
 
 REMEDIES: Final[tuple[Remedy, ...]] = (
-    ANALYZE, CANCEL_BLOCKER, CLEAR_FAMILY, CREATE_INDEX, END_IDLE_TRANSACTION, EVICT_OLD, MEND_LOGS, PAUSE_KIND,
-    QUARANTINE, READ_ONLY, REPLACE_PROCESS, RESTORE_FENCE, RESUME_QUEUE, RETRY_FAILED,
+    ANALYZE, CANCEL_BLOCKER, CLEAR_FAMILY, CREATE_INDEX, END_IDLE_TRANSACTION, EVICT_OLD, LENGTHEN_LIFE, MEND_LOGS,
+    PAUSE_KIND, QUARANTINE, RAISE_LIMIT, READ_ONLY, REPLACE_PROCESS, RESTORE_FENCE, RESTORE_RIGHTS, RESUME_QUEUE,
+    RETRY_FAILED,
 )  # fmt: skip
 BY_NAME: Final = {remedy.id: remedy for remedy in REMEDIES}
 

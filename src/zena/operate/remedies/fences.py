@@ -93,15 +93,15 @@ def _advice(target: Target) -> str:
 
 
 async def _apply(look: Look, acts_on: Mapping[str, Any], tell: Tell) -> None:
-    await _as_owner(look.conn, acts_on["statements"])
+    await as_owner(look.conn, acts_on["statements"])
     tell(f"done to {', '.join(acts_on['tables'])}")
 
 
 async def _reopen(look: Look, acts_on: Mapping[str, Any]) -> None:
-    await _as_owner(look.conn, acts_on["reopen"])
+    await as_owner(look.conn, acts_on["reopen"])
 
 
-async def _as_owner(conn: Raw, statements: list[str]) -> None:
+async def as_owner(conn: Raw, statements: list[str]) -> None:
     """Run statements in one transaction: all of them, or none."""
     async with conn.transaction():
         await conn.execute("SET LOCAL ROLE zena_owner")

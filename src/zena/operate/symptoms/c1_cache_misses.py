@@ -20,6 +20,7 @@ _MEANS: Final = {
     Reason.BYPASS: ("bypassed", "callers ask for fresh values"),
     Reason.ERROR: ("failing", "the shared cache fails: this is C2, not a matter of hit rates"),
 }
+_LENGTHEN: Final = "zena runbook plan lengthen_life"
 _Reasons = dict[str, dict[str, int]]
 
 
@@ -63,7 +64,7 @@ async def diagnose(look: Look, reading: Reading) -> Diagnosis:
             round(0.2 + 0.7 * number / total, 3),
             f"{number / total:.0%} of the misses are '{reason}': {_MEANS[Reason(reason)][1]}",
             [Evidence("misses by reason", ", ".join(f"{name} {n}" for name, n in sorted(reasons.items())), reasons)],
-            f"zena cache keys '{reading.scope}:*'",
+            _LENGTHEN if reason == Reason.EXPIRED else f"zena cache keys '{reading.scope}:*'",
         )
         for reason, number in sorted(reasons.items(), key=lambda item: -item[1])
         if number / total >= 0.2  # noqa: PLR2004 - less than a fifth explains little

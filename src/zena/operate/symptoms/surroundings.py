@@ -1,10 +1,11 @@
-"""Causes that any symptom may have: a change just before, sessions that hold others up."""
+"""Causes that any symptom may have: a change just before, sessions that hold others up, rights that were lost."""
 
 import asyncio
 from typing import Any, Final
 
 from zena.operate import changes
 from zena.operate.database.activity import sessions
+from zena.operate.integrity.posture import MISSING_RIGHT, wrong
 from zena.operate.symptoms.contract import Evidence, Hypothesis, Look
 
 #: How far back a change is taken for a cause, minutes.
@@ -48,3 +49,11 @@ async def blocked_sessions(look: Look) -> Hypothesis | None:
         for one in waiting[:3]
     ]
     return Hypothesis("lock", 0.9, says, told, "zena db activity")
+
+
+async def lost_right(look: Look) -> Hypothesis | None:
+    """Return what the application may no longer do in the database though it is made to; None where it may it all."""
+    for found in await wrong(look.conn, MISSING_RIGHT):
+        says = f"the application lost {found.count} of its rights in the database: {', '.join(found.sample)}"
+        return Hypothesis("right_missing", 0.9, says, [Evidence("catalogue", says)], "zena runbook plan restore_rights")
+    return None

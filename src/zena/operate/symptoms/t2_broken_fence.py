@@ -17,6 +17,7 @@ _CAUSES: Final = {
     "open policy": "open_policy", "bypassing role": "role_bypasses", "primary key": "key_changed",
     "foreign key": "key_changed", "view": "open_view", "definer path": "open_function",
     "definer function": "open_function", "tenant column": "grant_changed",
+    "right too many": "grant_changed",
 }  # fmt: skip
 #: The scope of what the prober found, and so many of its findings are named.
 PROBER: Final = "prober"

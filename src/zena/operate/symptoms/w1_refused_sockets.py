@@ -16,8 +16,8 @@ LIMIT: Final = 0.05
 _OURS: Final[Mapping[str, tuple[str, str, str]]] = {
     "origin": ("origin", "signed-in browsers come from another address than ZENA_PUBLIC_URL says", "zena config show"),
     "no_upgrade": ("proxy_strips_upgrade", "a proxy takes the Upgrade header out of /ws", "zena websocket status"),
-    "firm_full": ("limit_reached", "a firm has all of its connections", "zena websocket status"),
-    "strangers": ("limit_reached", "too many sockets wait to say who they are", "zena websocket status"),
+    "firm_full": ("limit_reached", "a firm has all of its connections", "zena runbook plan raise_limit"),
+    "strangers": ("limit_reached", "too many sockets wait to say who they are", "zena runbook plan raise_limit"),
     "leaving": ("draining_too_long", "a process that is about to stop still gets new ones", "zena websocket status"),
     "ticket": ("ticket_refused", "tickets are not valid when they arrive: too late, or used twice", "zena why ws"),
     "away": ("database_away", "the database did not answer when somebody came", "zena db ping"),

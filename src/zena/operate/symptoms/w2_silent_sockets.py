@@ -6,7 +6,7 @@ from zena.operate.realtime.processes import STUCK, processes
 from zena.operate.symptoms.contract import Diagnosis, Evidence, Hypothesis, Look, Reading, Severity, Symptom, ranked
 from zena.operate.symptoms.figures import SHORT, counted, slow_share
 from zena.operate.symptoms.sentinel import UNANSWERED, tried, unanswered
-from zena.operate.symptoms.surroundings import blocked_sessions, recent_change
+from zena.operate.symptoms.surroundings import blocked_sessions, lost_right, recent_change
 from zena.operate.telemetry.limits import DELIVERY
 
 #: Share of events that reach their listeners after more than two seconds.
@@ -61,6 +61,7 @@ async def diagnose(look: Look, reading: Reading) -> Diagnosis:
         await _slow_readers(look),
         unanswered(reading),
         await blocked_sessions(look),
+        await lost_right(look),
         await recent_change(look),
     ]
     return ranked(causes, [None if full > _FULL else ("queue_full", f"the notification queue is {full:.0%} full")])
@@ -81,5 +82,7 @@ async def _slow_readers(look: Look) -> Hypothesis | None:
     return Hypothesis("slow_reader", 0.4, says, [Evidence("closes", says)], "zena websocket status")
 
 
-CAUSES: Final = frozenset({"stuck_reader", "not_woken", "queue_full", "slow_reader", "lock", UNANSWERED})
+CAUSES: Final = frozenset(
+    {"stuck_reader", "not_woken", "queue_full", "slow_reader", "lock", "right_missing", UNANSWERED}
+)
 SYMPTOM: Final = Symptom("W2", "WebSocket messages not received", Severity.HIGH, watch, diagnose, CAUSES)

@@ -3,19 +3,19 @@
 import json
 from typing import Any, Final
 
-from zena.operate.integrity.posture import FENCES, SWITCHES, wrong
+from zena.operate.integrity.posture import SWITCHES, wrong
 from zena.operate.symptoms.contract import Diagnosis, Evidence, Hypothesis, Look, Reading, Severity, Symptom, ranked
 from zena.operate.symptoms.surroundings import recent_change
 
 _LAST: Final = """
 SELECT finished_at, findings, report -> 'findings' AS found FROM ops.integrity_run ORDER BY finished_at DESC LIMIT 1
 """
-#: Switches of the server that are looked at now; rows are looked at each night.
-_WATCHED: Final = tuple(switch for switch in SWITCHES if switch not in FENCES)
 _CAUSES: Final = {
     "page checksum": "bad_disk", "collation": "sort_order_changed", "index": "broken_index", "trigger": "keys_off",
     "constraint": "keys_off",
 }  # fmt: skip
+#: Switches of the server that are looked at now; rows are looked at each night.
+_WATCHED: Final = tuple(switch for switch in SWITCHES if switch.name in _CAUSES)
 
 
 async def watch(look: Look) -> list[Reading]:

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Final
 
+from zena.insight.facade import FAMILIES
 from zena.kit.beside import beside
-from zena.kit.clock import SystemClock
 from zena.operate.lab.contract import Fault, Way
 from zena.operate.lab.place import NotALab, Place
 
@@ -17,6 +17,12 @@ _PAUSE: Final = 0.05
 _NOT_SO, _LATER = 777, 0.3
 #: What fills the cache: so many values of so many bytes.
 _BALLAST, _SIZE = 400, 10_000
+#: A life that no knob would allow, seconds.
+_NO_TIME: Final = 0.02
+_SHORT: Final = """
+INSERT INTO ops.tuning (name, value, until, since, actor, why)
+SELECT unnest($1::text[]), $2, now() + interval '1 hour', now(), 'lab', 'to be of this moment'
+"""
 #: A cache that keeps nothing is felt: what is computed anew is slow on a small machine.
 _SLOW: Final = frozenset({"D1", "A1", "B1"})
 
@@ -70,14 +76,18 @@ async def _clear(redis: Any) -> None:
     await redis.flushall()
 
 
-async def _end_soon(redis: Any) -> None:
-    """Let everything end now, as a release with a much shorter life, or a clock that is ahead, writes it."""
-    now = SystemClock().now().isoformat()
-    for pattern in ("note:kpi:*", "kpi:*"):
-        async for key in redis.scan_iter(pattern):
-            text = await redis.get(key)
-            if text:
-                await redis.set(key, json.dumps(json.loads(text) | {"expires_at": now}), keepttl=True)
+@asynccontextmanager
+async def _short_life(place: Place) -> AsyncIterator[None]:
+    """Somebody wanted figures to be of this moment, and set in the database that they are kept for next to no time."""
+    await place.value(_SHORT, [f"cache.life.{family}" for family in FAMILIES], _NO_TIME)
+    try:
+        yield
+    finally:
+        await _forget(place)
+
+
+async def _forget(place: Place) -> None:
+    await place.value("DELETE FROM ops.tuning WHERE actor = 'lab'")
 
 
 @asynccontextmanager
@@ -127,7 +137,7 @@ FAULTS: Final = (
     Fault("cache-cleared", "somebody clears the shared cache again and again", "C1", "gone_from_store", also=_SLOW,
           needs=_REDIS, broken=_again(_clear)),
     Fault("cache-short-life", "values end before they are asked for again", "C1", "short_life", also=_SLOW,
-          needs=_REDIS, broken=_again(_end_soon)),
+          heal=_forget, broken=_short_life),
     Fault("cache-full", "the shared cache is full and evicts nothing", "C2", "full", needs=_REDIS, broken=_full),
     Fault("cache-refuses", "the shared cache wants a password", "C2", "refused", needs=_REDIS,
           broken=_set("requirepass", secrets.token_urlsafe, "")),

@@ -36,8 +36,7 @@ FAULTS: Final = (
     Fault("bell-cut", "sessions that listen to the database are cut again and again", "W2", "not_woken", _TRAFFIC,
           broken=_cut),
     switched(
-        Fault("heads-right", "the application may no longer ask what is new", "W2", "stuck_reader", _TRAFFIC,
-              waits=True),
+        Fault("heads-right", "the application may no longer ask what is new", "W2", "right_missing", _TRAFFIC),
         "REVOKE EXECUTE ON FUNCTION gate.heads FROM zena_app",
         "GRANT EXECUTE ON FUNCTION gate.heads TO zena_app",
     ),

@@ -22,7 +22,7 @@ ON CONFLICT (process) DO UPDATE SET seen_at = excluded.seen_at
 """
 _SEATS: Final = """
 INSERT INTO ops.live_seat (id, process, tenant, person)
-SELECT gen_random_uuid(), $1, t.id, NULL FROM tenant t CROSS JOIN generate_series(1, 1000)
+SELECT gen_random_uuid(), $1, t.id, NULL FROM tenant t CROSS JOIN generate_series(1, $2)
 """
 _RISE: Final = "DELETE FROM ops.live_process WHERE process = $1"
 
@@ -66,10 +66,10 @@ async def _pour(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 @asynccontextmanager
 async def _full(place: Place) -> AsyncIterator[None]:
     """Every firm has all of its connections, at a process of somebody else's."""
-    process = new_id()
+    process, every = new_id(), int(place.variables.get("ZENA_WEBSOCKET_CONNECTIONS", "50"))
     async with place.session(place.urls.superuser) as conn:
         await conn.execute(_PROCESS, process)
-        await conn.execute(_SEATS, process)
+        await conn.execute(_SEATS, process, every)
 
         async def stay() -> None:
             while True:
