@@ -19,6 +19,8 @@ _NOT_SO, _LATER = 777, 0.3
 _BALLAST, _SIZE = 400, 10_000
 #: A life that no knob would allow, seconds.
 _NO_TIME: Final = 0.02
+#: Seconds after which every process has seen it.
+_FOLLOWED: Final = 1.5
 _SHORT: Final = """
 INSERT INTO ops.tuning (name, value, until, since, actor, why)
 SELECT unnest($1::text[]), $2, now() + interval '1 hour', now(), 'lab', 'to be of this moment'
@@ -79,7 +81,10 @@ async def _clear(redis: Any) -> None:
 @asynccontextmanager
 async def _short_life(place: Place) -> AsyncIterator[None]:
     """Somebody wanted figures to be of this moment, and set in the database that they are kept for next to no time."""
-    await place.value(_SHORT, [f"cache.life.{family}" for family in FAMILIES], _NO_TIME)
+    async with _server(place) as redis:
+        await place.value(_SHORT, [f"cache.life.{family}" for family in FAMILIES], _NO_TIME)
+        await asyncio.sleep(_FOLLOWED)
+        await redis.flushall()  # what lies there keeps the life that it was given
     try:
         yield
     finally:
@@ -137,7 +142,7 @@ FAULTS: Final = (
     Fault("cache-cleared", "somebody clears the shared cache again and again", "C1", "gone_from_store", also=_SLOW,
           needs=_REDIS, broken=_again(_clear)),
     Fault("cache-short-life", "values end before they are asked for again", "C1", "short_life", also=_SLOW,
-          heal=_forget, broken=_short_life),
+          needs=_REDIS, heal=_forget, broken=_short_life),
     Fault("cache-full", "the shared cache is full and evicts nothing", "C2", "full", needs=_REDIS, broken=_full),
     Fault("cache-refuses", "the shared cache wants a password", "C2", "refused", needs=_REDIS,
           broken=_set("requirepass", secrets.token_urlsafe, "")),
