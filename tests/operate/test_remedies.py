@@ -17,6 +17,7 @@ from zena.operate.incidents import endings
 from zena.operate.remedies import catalogue, runs
 from zena.operate.remedies.automatic import apply_due
 from zena.operate.remedies.contract import Plan, Planned, Remedy, Risk, Target, Tell
+from zena.operate.remedies.interrupted import DONE, NOT_DONE, UNKNOWN, finish_interrupted
 from zena.operate.remedies.runner import Aim, Hand, Later, Moved, NotNeeded, applied, planned
 from zena.operate.symptoms import b2_connections
 from zena.operate.symptoms.catalogue import BY_ID
@@ -31,7 +32,7 @@ class Ill:
 
     value: float = 1.0
     after: float = 0.0
-    mends: bool = True
+    mends: bool | None = True
     acts_on: dict[str, Any] = field(default_factory=lambda: {"what": "this"})
     done: list[str] = field(default_factory=list)
     breaks: Exception | None = None
@@ -50,6 +51,8 @@ class Ill:
         self.value = self.after
 
     async def gone(self, look: Look, acts_on: Mapping[str, Any]) -> bool:
+        if self.mends is None:
+            raise LookupError
         return self.mends
 
     async def undo(self, look: Look, acts_on: Mapping[str, Any]) -> None:
@@ -175,25 +178,28 @@ async def test_an_hour_later_it_may_be_tried_again(ward: Ward, ill: Ill, aim: Ai
     assert (await ward.heal(ill.remedy, aim)).verdict == "fixed"
 
 
+@pytest.mark.parametrize(("gone", "left"), [(True, DONE), (False, NOT_DONE), (None, f"{UNKNOWN} (LookupError)")])
 async def test_a_run_whose_process_was_killed_is_ended_by_the_next(
-    ward: Ward, ill: Ill, aim: Aim, urls: ClusterUrls
+    ward: Ward, ill: Ill, aim: Aim, urls: ClusterUrls, monkeypatch: pytest.MonkeyPatch, gone: bool | None, left: str
 ) -> None:
-    """Killed between the row and the effect: the session is gone, the row has no end."""
+    """Killed after the row, before or after the effect: the session is gone, the row has no end."""
     assert aim.incident is not None
+    monkeypatch.setitem(catalogue.BY_NAME, "mend", ill.remedy)
+    ill.mends = gone
     killed = await asyncpg.connect(urls.ops)
     hand = Hand(killed, ward.day.state.settings, ward.hand.clock, "somebody", ward.lines.append)
     what: Planned = await planned(hand, ill.remedy, aim)
     assert await endings.take_lock(killed, endings.lock_name("mend", "B2", "here"))
     run = await runs.begin(killed, what, "somebody", ward.day.now)
-    assert run not in await endings.finish_interrupted(ward.day.conn, ward.day.now), "it is under way"
+    assert run not in await finish_interrupted(ward.hand.look()), "it is under way"
     killed.terminate()
-    found: list[int] = []
+    found: dict[int, str] = {}
     async with asyncio.timeout(5):
         while run not in found:
-            found = await endings.finish_interrupted(ward.day.conn, ward.day.now)
-    assert (await ward.told(aim.incident))[-1] == (
-        "remedy verdict", f"run {run}: interrupted, {endings.INTERRUPTED}",
-    )  # fmt: skip
+            found = await finish_interrupted(ward.hand.look())
+    assert found[run] == left
+    assert (await ward.told(aim.incident))[-1] == ("remedy verdict", f"run {run}: interrupted, {left}")
+    ill.mends = True
     assert (await ward.heal(ill.remedy, aim)).verdict == "fixed", "the same plan is a run of its own"
 
 

@@ -16,6 +16,7 @@ from tests.kit.pg import open_folder
 from zena.kit.embedded import ClusterUrls
 from zena.kit.state import State
 from zena.operate.lab.link import Link
+from zena.operate.remedies.interrupted import finish_interrupted
 from zena.operate.symptoms.catalogue import BY_ID
 from zena.operate.watch.leader import Leader, leading
 
@@ -55,7 +56,7 @@ async def ended(task: "asyncio.Task[None]") -> None:
 
 
 async def test_it_looks_at_everything_and_gives_up_the_lease_when_it_ends(quick: State, ops: Any) -> None:
-    async with leading(quick):
+    async with leading(quick, finish_interrupted):
         await seen(ops, _LOOKED, lambda row: row[0] == len(BY_ID))
         assert await ops.fetchval("SELECT count(*) FROM ops.detector WHERE error IS NOT NULL") == 0
         assert (await ops.fetchrow(_HOLDER))["valid"]
@@ -63,7 +64,7 @@ async def test_it_looks_at_everything_and_gives_up_the_lease_when_it_ends(quick:
 
 
 async def test_of_two_one_watches_and_the_other_takes_over_when_the_first_is_silent(quick: State, ops: Any) -> None:
-    first, second = Leader(quick), Leader(quick)
+    first, second = Leader(quick, finish_interrupted), Leader(quick, finish_interrupted)
     one = asyncio.create_task(first.run())
     await seen(ops, _HOLDER, lambda row: row is not None and row["holder"] == first._me)
     two = asyncio.create_task(second.run())
@@ -77,14 +78,14 @@ async def test_of_two_one_watches_and_the_other_takes_over_when_the_first_is_sil
 
 async def test_one_that_lost_the_lease_looks_at_nothing(quick: State, ops: Any) -> None:
     await ops.execute("INSERT INTO ops.lease VALUES ('watch', gen_random_uuid(), now() + interval '1 hour')")
-    async with leading(quick):
+    async with leading(quick, finish_interrupted):
         await asyncio.sleep(1)
         assert await ops.fetchval(_LOOKED) == 0
 
 
 async def test_a_connection_that_was_cut_is_dialled_anew(quick: State, ops: Any) -> None:
     cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'zena-watch'"
-    async with leading(quick):
+    async with leading(quick, finish_interrupted):
         await seen(ops, _LOOKED, lambda row: row[0] == len(BY_ID))
         await ops.execute(cut)
         await ops.execute("DELETE FROM ops.detector")
@@ -99,7 +100,7 @@ async def test_how_long_the_database_was_away_is_written_down(quick: State, urls
         told = "SELECT what FROM ops.change WHERE at >= $1 AND actor = 'watch' AND what LIKE 'the database did not%'"
         began = await ops.fetchval("SELECT now()")
         link = Link(sockets / name, down=True)
-        async with link.listening(folder / name), leading(far):
+        async with link.listening(folder / name), leading(far, finish_interrupted):
             await asyncio.sleep(1)
             assert await ops.fetchval(told, began) is None
             link.down = False
@@ -112,6 +113,6 @@ async def test_how_long_the_database_was_away_is_written_down(quick: State, urls
 
 
 async def test_without_the_role_for_it_nobody_watches(state: State, ops: Any) -> None:
-    async with leading(state):
+    async with leading(state, finish_interrupted):
         await asyncio.sleep(0.3)
     assert await ops.fetchrow(_HOLDER) is None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from zena.operate.alerts.teller import telling
 from zena.operate.orders.carrying import carrying
 from zena.operate.remedies.automatic import mend
+from zena.operate.remedies.interrupted import finish_interrupted
 from zena.operate.sentinel.walking import Sentinel
 from zena.operate.watch.leader import leading
 
@@ -19,5 +20,5 @@ if TYPE_CHECKING:
 async def tending(state: "State") -> AsyncIterator[None]:
     """During the block watch for symptoms, mend what may be mended unasked, try the installation, carry out, tell."""
     beside = (partial(mend, state), Sentinel(state).go)
-    async with leading(state, *beside), carrying(state), telling(state):
+    async with leading(state, finish_interrupted, *beside), carrying(state), telling(state):
         yield

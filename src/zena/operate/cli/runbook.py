@@ -174,9 +174,12 @@ def _asked(work: "Callable[[Raw], Awaitable[T]]") -> T:
     """Ask as zena_ops, once runs that nobody ends any more are ended."""
 
     async def both(conn: "Raw") -> T:
-        from zena.operate.incidents.endings import finish_interrupted
+        from zena.cli.shell import connected
+        from zena.operate.remedies.interrupted import finish_interrupted
+        from zena.operate.symptoms.contract import Look
 
-        await finish_interrupted(conn, SystemClock().now())
+        found = connected(Role.OPS)
+        await finish_interrupted(Look(conn, found, SystemClock().now(), found.pace))
         return await work(conn)
 
     return ask_as(Role.OPS, both)

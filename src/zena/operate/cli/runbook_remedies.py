@@ -143,13 +143,14 @@ async def _with_hand(conn: Any, work: "Callable[[Hand], Awaitable[T]]") -> T:
     from zena.cli.shell import connected
     from zena.kit.changes import here
     from zena.kit.clock import SystemClock
-    from zena.operate.incidents.endings import finish_interrupted
+    from zena.operate.remedies.interrupted import finish_interrupted
     from zena.operate.remedies.runner import Hand
 
     found, clock = connected(Role.OPS), SystemClock()
-    for run in await finish_interrupted(conn, clock.now()):
-        _tell(f"run {run} was interrupted, its effect is unknown: look before anything else")
-    return await work(Hand(conn, found, clock, here(), _tell, found.pace))
+    hand = Hand(conn, found, clock, here(), _tell, found.pace)
+    for run, says in (await finish_interrupted(hand.look())).items():
+        _tell(f"run {run} was interrupted: {says}")
+    return await work(hand)
 
 
 def _tell(line: str) -> None:

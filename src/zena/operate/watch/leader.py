@@ -14,7 +14,6 @@ from zena.kit.changes import record
 from zena.kit.db import Raw, dialled
 from zena.kit.ids import new_id
 from zena.kit.logs import get_logger
-from zena.operate.incidents.endings import finish_interrupted
 from zena.operate.symptoms.catalogue import SYMPTOMS
 from zena.operate.symptoms.contract import Look
 from zena.operate.watch.rounds import look_around
@@ -41,6 +40,8 @@ _GIVE_UP: Final = "DELETE FROM ops.lease WHERE name = 'watch' AND holder = $1"
 
 
 Beside = Callable[[], Coroutine[Any, Any, None]]
+#: Ends runs of remedies whose process is gone, and returns by their numbers what they left.
+Finish = Callable[[Look], Coroutine[Any, Any, dict[int, str]]]
 
 
 class Leader:
@@ -49,8 +50,8 @@ class Leader:
     What is given as `beside` is begun after each round, unless it is still under way; it raises nothing.
     """
 
-    def __init__(self, state: "State", *beside: Beside) -> None:
-        self._state, self._beside = state, beside
+    def __init__(self, state: "State", finish: Finish, *beside: Beside) -> None:
+        self._state, self._finish, self._beside = state, finish, beside
         self._me: UUID = new_id()
         self._leads = False
         self._begun: dict[Beside, asyncio.Task[None]] = {}
@@ -83,12 +84,12 @@ class Leader:
             for symptom in SYMPTOMS:
                 if not await self._renew(conn):  # before each look: a slow round must not outlive the lease
                     break
-                settings = self._state.settings
-                await look_around(Look(conn, settings, self._state.clock.now(), settings.pace), [symptom])
+                await look_around(self._look(conn), [symptom])
             if self._leads:
                 await self._tell_outage(conn, began)
                 self._away = None  # told: not once more, should the connection break in what follows
-                await self._finish_interrupted(conn)
+                for run, says in (await self._finish(self._look(conn))).items():
+                    log.warning("a remedy was interrupted", run=run, says=says)
                 self._begin_beside()
             self._away = None
             await self._sleep()
@@ -105,9 +106,8 @@ class Leader:
             what = f"the database did not answer from {self._away:%H:%M:%S} for {seconds:.0f} s: nothing was watched"
             await record(conn, "maintenance", what, actor="watch")
 
-    async def _finish_interrupted(self, conn: Raw) -> None:
-        for run in await finish_interrupted(conn, self._state.clock.now()):
-            log.warning("a remedy was interrupted, its effect is unknown", run=run)
+    def _look(self, conn: Raw) -> Look:
+        return Look(conn, self._state.settings, self._state.clock.now(), self._pace)
 
     async def _renew(self, conn: Raw) -> bool:
         """Take or keep the lease; False while it is another's."""
@@ -132,11 +132,11 @@ class Leader:
 
 
 @asynccontextmanager
-async def leading(state: "State", *work: Beside) -> AsyncIterator[None]:
+async def leading(state: "State", finish: Finish, *work: Beside) -> AsyncIterator[None]:
     """Watch, or stand ready to, during the block; not at all where this process has not been given the role for it."""
     if state.settings.secret_url(Role.OPS) is None or not state.settings.telemetry:
         log.warning("symptoms are not watched: this wants ZENA_DATABASE_OPS_URL and ZENA_TELEMETRY")
         yield
         return
-    async with beside(Leader(state, *work).run()):
+    async with beside(Leader(state, finish, *work).run()):
         yield
