@@ -37,6 +37,7 @@ async def _apply(look: Look, acts_on: Mapping[str, Any], tell: Tell) -> None:
     own = [right for right in acts_on["rights"] if _GATE.search(right)]
     async with look.conn.transaction():
         for right in own:
+            # allow: sql-literal - a line of our own list
             await look.conn.execute(f"GRANT {right} TO zena_app")
         await as_owner(look.conn, [f"GRANT {right} TO zena_app" for right in acts_on["rights"] if right not in own])
     tell(f"{len(acts_on['rights'])} given back")
