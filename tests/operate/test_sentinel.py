@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import asyncpg
@@ -19,6 +19,7 @@ from zena.kit.embedded import ClusterUrls, urls_of_running
 from zena.kit.state import State
 from zena.main import build_state, create_app, started
 from zena.operate.isolation.verify import trying
+from zena.operate.sentinel.errand import KIND, STAGE, send
 from zena.operate.sentinel.house import person
 from zena.operate.sentinel.journey import STAGES, Outcome, address_of, live_of
 from zena.operate.sentinel.store import keep, stages
@@ -90,6 +91,31 @@ async def test_its_firm_is_nobodys_and_made_anew_with_its_record_each_week(setti
         assert not await ops.fetchval("SELECT count(*) FROM tenant WHERE id = $1", first.firm)
 
 
+async def test_a_job_that_waits_is_told_until_it_is_done(ops: Any) -> None:
+    log = "INSERT INTO queue.pgqueuer_log (job_id, status, entrypoint, priority, created)"
+    log += " VALUES ($1, $2::text::queue.pgqueuer_status, $3, 0, $4)"
+    forget = [f"DELETE FROM queue.{table} WHERE entrypoint = $1" for table in ("pgqueuer", "pgqueuer_log", "paused")]  # noqa: S608 - names of ours
+    try:
+        await ops.execute("INSERT INTO queue.paused (entrypoint, reason) VALUES ($1, 'x')", KIND)
+        assert await send(ops) is None
+        assert not await ops.fetchval("SELECT count(*) FROM queue.pgqueuer WHERE entrypoint = $1", KIND)
+        await ops.execute(forget[2], KIND)
+        assert await send(ops) is None, "it is the first"
+        waits = await send(ops)
+        assert waits is not None
+        assert (waits.stage, waits.ok) == (STAGE, False)
+        job = await ops.fetchval("DELETE FROM queue.pgqueuer WHERE entrypoint = $1 RETURNING id", KIND)
+        at = datetime.now(UTC) + timedelta(hours=1)
+        for status, later in (("queued", 0), ("picked", 30), ("successful", 40)):
+            await ops.execute(log, job, status, KIND, at + timedelta(milliseconds=later))
+        await ops.execute("DELETE FROM queue.pgqueuer_log WHERE job_id = $1 AND created < $2", job, at)
+        done = await send(ops)
+        assert done == Outcome(STAGE, ok=True, ms=40.0)
+    finally:
+        for statement in forget:
+            await ops.execute(statement, KIND)
+
+
 def test_it_goes_where_the_processes_listen_or_where_it_is_told_to(settings: Settings) -> None:
     def at(**values: Any) -> tuple[str, str]:
         found = settings.model_copy(update=values)
@@ -125,7 +151,7 @@ def test_a_fault_is_seen_where_nobody_works_by_the_step_at_which_it_stops() -> N
         def walked() -> dict[str, Any]:
             return asyncio.run(_stages(urls.ops))
 
-        until(lambda: walked().keys() == set(STAGES), 60)
+        until(lambda: walked().keys() == {*STAGES, STAGE}, 60)
         assert all(one["ok"] for one in walked().values()), walked()
         assert "sentinel" not in site.run("tenant", "list").out
         assert "sentinel   sign_in " in site.run("status").out

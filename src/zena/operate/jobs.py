@@ -8,7 +8,7 @@ from typing import Final
 from zena.kit.db import Raw, dialled
 from zena.kit.logs import get_logger
 from zena.kit.queue import JobWork
-from zena.kit.registry import CronSpec, Registry
+from zena.kit.registry import CronSpec, JobSpec, Registry
 from zena.operate.backup import records
 from zena.operate.backup.base import keeps_log, make_base
 from zena.operate.backup.making import create
@@ -19,6 +19,7 @@ from zena.operate.incidents import retention
 from zena.operate.integrity import store
 from zena.operate.integrity.look import eyes, look
 from zena.operate.isolation.scheduled import look_for_leaks
+from zena.operate.sentinel.errand import KIND, errand
 from zena.operate.telemetry import rollup
 from zena.settings import Role, load_backup_keys
 
@@ -107,6 +108,7 @@ async def note_backups(work: JobWork) -> None:
 
 
 def register(registry: Registry) -> None:
+    registry.job(JobSpec(KIND, errand))
     registry.crons["operate.rollup"] = CronSpec("operate.rollup", "* * * * *", roll_up)
     registry.crons["operate.crossings"] = CronSpec("operate.crossings", "* * * * *", look_for_crossings)
     registry.crons["operate.house"] = CronSpec("operate.house", "23 * * * *", keep_house)

@@ -37,6 +37,7 @@ async def _read(conn: "Raw", now: datetime, window: timedelta) -> dict[str, Any]
     from zena.operate.isolation import store as rounds
     from zena.operate.metrics.report import report
     from zena.operate.notices.standing import in_short
+    from zena.operate.sentinel.errand import STAGE
     from zena.operate.sentinel.journey import STAGES
     from zena.operate.sentinel.store import stages
     from zena.operate.symptoms.catalogue import SYMPTOMS
@@ -63,7 +64,7 @@ async def _read(conn: "Raw", now: datetime, window: timedelta) -> dict[str, Any]
         "alerts": await in_short(conn, settings().alert_channels, now),
         "watch": await cost(conn, settings().pace),
         "unwatched": await silent(conn, SYMPTOMS, now, settings().pace),
-        "sentinel": [there[stage] for stage in STAGES if stage in there],
+        "sentinel": [there[stage] for stage in (*STAGES, STAGE) if stage in there],
         "tuning": await tuning.listed(conn),
         "integrity": await last(conn),
         "isolation": tried | {"doubt": rounds.doubt(tried, now)} if tried else None,

@@ -9,6 +9,7 @@ from zena.kit.db import Raw, dialled
 from zena.kit.logs import get_logger
 from zena.kit.maintenance import Mode
 from zena.operate.maintenance.standing import read
+from zena.operate.sentinel.errand import send
 from zena.operate.sentinel.house import Person, person
 from zena.operate.sentinel.journey import Journey, address_of, live_of
 from zena.operate.sentinel.store import keep
@@ -49,7 +50,9 @@ class Sentinel:
     async def _walk(self, conn: Raw) -> None:
         self._who = await person(self._state, conn, self._who)
         settings = self._state.settings
+        sent = await send(conn)
         outcomes = await Journey(address_of(settings), live_of(settings), settings.public_url, self._who).run()
+        outcomes += [sent] if sent is not None else []
         await keep(conn, outcomes, self._state.clock.now())
         for one in outcomes:
             if not one.ok:
