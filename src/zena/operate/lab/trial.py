@@ -20,9 +20,10 @@ FIND, REST = 60.0, 120.0
 #: So long a sham is looked at, and people work before a fault, seconds.
 SHAM, WARM = 15.0, 4.0
 _POLL: Final = 0.25
-#: A plan that is refused, or has moved before it is applied, says "plan again": whoever is told so does. Seconds.
+#: A plan that is refused, or has moved before it is applied, says "plan again": whoever is told so does. So does who
+#: hears that it is not needed, and sees that it is: a lock that is let go now and then is not held just now. Seconds.
 _TRIES, _PAUSE = 5, 2.0
-_AGAIN: Final = frozenset({"not planned", "not applied"})
+_AGAIN: Final = frozenset({"not planned", "not applied", "not needed"})
 _OPENED: Final = """
 SELECT id, symptom, scope, cause, parent_id, opened_at, closed_at FROM ops.incident WHERE opened_at >= $1 ORDER BY id
 """

@@ -17,6 +17,8 @@ _PAUSE: Final = 0.05
 _NOT_SO, _LATER = 777, 0.3
 #: What fills the cache: so many values of so many bytes.
 _BALLAST, _SIZE = 400, 10_000
+#: Of what it holds it may hold so much: values that end by themselves make no room.
+_ROOM: Final = 0.8
 #: A life that no knob would allow, seconds.
 _NO_TIME: Final = 0.02
 #: Seconds after which every process has seen it.
@@ -127,7 +129,7 @@ async def _full(place: Place) -> AsyncIterator[None]:
             await redis.set(f"lab:ballast:{number}", "x" * _SIZE)
         was = (await redis.config_get("maxmemory-policy"))["maxmemory-policy"]
         await redis.config_set("maxmemory-policy", "noeviction")
-        await redis.config_set("maxmemory", (await redis.info("memory"))["used_memory"])
+        await redis.config_set("maxmemory", int((await redis.info("memory"))["used_memory"] * _ROOM))
         try:
             yield
         finally:

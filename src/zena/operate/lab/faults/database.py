@@ -110,12 +110,13 @@ FAULTS: Final = (
     ),
     switched(
         Fault("sign-in-column", "a column of accounts was renamed", "U1", "schema_behind", _SIGN_IN, _A2),
-        "ALTER TABLE user_account RENAME COLUMN password_hash TO hash",
+        # Whoever mistyped too often before is refused without a look at the accounts.
+        "DELETE FROM throttle; ALTER TABLE user_account RENAME COLUMN password_hash TO hash",
         "ALTER TABLE user_account RENAME COLUMN hash TO password_hash",
     ),
     switched(
         Fault("sign-in-right", "the application may not read accounts", "U1", "right_missing", _SIGN_IN, _A2),
-        "REVOKE SELECT ON user_account FROM zena_app",
+        "DELETE FROM throttle; REVOKE SELECT ON user_account FROM zena_app",  # as above
         "GRANT SELECT ON user_account TO zena_app",
     ),
     Fault("left-open", "a program leaves a transaction open", "B2", "left_open", broken=_left_open),
