@@ -16,13 +16,16 @@ from tests.operate.site import Site, until
 from tests.operate.watched import Day, own_day
 from zena.kit.db import set_json_codecs
 from zena.kit.embedded import ClusterUrls, urls_of_running
+from zena.kit.logs.errors import Kind
 from zena.kit.state import State
 from zena.main import build_state, create_app, started
 from zena.operate.isolation.verify import trying
+from zena.operate.logs import groups
 from zena.operate.sentinel.errand import KIND, STAGE, send
 from zena.operate.sentinel.house import person
 from zena.operate.sentinel.journey import STAGES, Outcome, address_of, live_of
 from zena.operate.sentinel.store import keep, stages
+from zena.operate.symptoms import q1_backlog
 from zena.operate.symptoms.catalogue import BY_ID
 from zena.operate.symptoms.contract import Reading
 from zena.settings import Settings
@@ -91,29 +94,55 @@ async def test_its_firm_is_nobodys_and_made_anew_with_its_record_each_week(setti
         assert not await ops.fetchval("SELECT count(*) FROM tenant WHERE id = $1", first.firm)
 
 
-async def test_a_job_that_waits_is_told_until_it_is_done(ops: Any) -> None:
+async def test_a_job_that_waits_is_told_until_it_is_done(state: State, ops: Any) -> None:
     log = "INSERT INTO queue.pgqueuer_log (job_id, status, entrypoint, priority, created)"
     log += " VALUES ($1, $2::text::queue.pgqueuer_status, $3, 0, $4)"
     forget = [f"DELETE FROM queue.{table} WHERE entrypoint = $1" for table in ("pgqueuer", "pgqueuer_log", "paused")]  # noqa: S608 - names of ours
     try:
         await ops.execute("INSERT INTO queue.paused (entrypoint, reason) VALUES ($1, 'x')", KIND)
-        assert await send(ops) is None
+        assert await send(state, ops) is None
         assert not await ops.fetchval("SELECT count(*) FROM queue.pgqueuer WHERE entrypoint = $1", KIND)
         await ops.execute(forget[2], KIND)
-        assert await send(ops) is None, "it is the first"
-        waits = await send(ops)
+        assert await send(state, ops) is None, "it is the first"
+        waits = await send(state, ops)
         assert waits is not None
         assert (waits.stage, waits.ok) == (STAGE, False)
+        assert (
+            await ops.fetchval("SELECT jsonb_typeof(headers) FROM queue.pgqueuer WHERE entrypoint = $1", KIND)
+            == "object"
+        )
         job = await ops.fetchval("DELETE FROM queue.pgqueuer WHERE entrypoint = $1 RETURNING id", KIND)
         at = datetime.now(UTC) + timedelta(hours=1)
         for status, later in (("queued", 0), ("picked", 30), ("successful", 40)):
             await ops.execute(log, job, status, KIND, at + timedelta(milliseconds=later))
         await ops.execute("DELETE FROM queue.pgqueuer_log WHERE job_id = $1 AND created < $2", job, at)
-        done = await send(ops)
+        done = await send(state, ops)
         assert done == Outcome(STAGE, ok=True, ms=40.0)
     finally:
         for statement in forget:
             await ops.execute(statement, KIND)
+
+
+async def test_a_job_of_another_shape_is_refused_for_no_worker_could_read_the_queue(ops: Any) -> None:
+    wrong = "INSERT INTO queue.pgqueuer (priority, status, entrypoint, headers, created, execute_after)"
+    with pytest.raises(asyncpg.CheckViolationError, match="ck_pgqueuer_headers"):
+        await ops.execute(wrong + " VALUES (0, 'queued', 'test.shape', $1, now(), now())", "{}")
+
+
+async def test_a_worker_that_fails_as_it_takes_jobs_is_named_with_its_error(day: Day) -> None:
+    kind = Kind("ERROR", "f00d", "ValueError", "zena.kit.queue.queries:WorkerQueries.dequeue", "jobs", "worker failed",
+                day.now, day.now, hours={day.now: 4})  # fmt: skip
+    crew = {"alive": 1, "silent": 0, "connections": 2}
+    rows = [{"kind": "a.b", "waiting": 3, "runs": 0, "running": 2, "mean_ms": None, "paused": None}]
+    found = Reading("", over=True, calm=False, says="3 jobs wait", facts={"kinds": rows, "workers": crew})
+    try:
+        assert (await q1_backlog.diagnose(await day.look(), found)).cause == "stuck"
+        await groups.store(day.conn, [kind])
+        why = await q1_backlog.diagnose(await day.look(), found)
+        assert (why.cause, "WorkerQueries.dequeue" in why.causes[0].says) == ("worker_fails", True)
+    finally:
+        await day.conn.execute("DELETE FROM ops.error_hour WHERE fingerprint = 'f00d'")
+        await day.conn.execute("DELETE FROM ops.error_group WHERE fingerprint = 'f00d'")
 
 
 def test_it_goes_where_the_processes_listen_or_where_it_is_told_to(settings: Settings) -> None:

@@ -47,6 +47,6 @@ def _what_to_do(notice: Notice) -> Iterator[str]:
     if notice.remedy:
         yield f"remedy: {notice.remedy}"
         yield f"  plan it: {notice.plan}"
-    if notice.next:
+    if notice.next and not notice.plan.startswith(notice.next):
         yield f"look: {notice.next}"
     yield f"take it: zena incident ack {notice.incident}"

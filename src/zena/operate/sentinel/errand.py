@@ -3,12 +3,15 @@
 Where nobody works no job waits, and nothing would tell that none is done. This one waits then, and Q1 sees it.
 """
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from zena.kit.db import Raw
-from zena.kit.queue import JobWork
-from zena.kit.queue.enqueue import insert_jobs
+from zena.kit.queue import JobWork, enqueue
+from zena.kit.uow import unit_of_work
 from zena.operate.sentinel.journey import Outcome
+
+if TYPE_CHECKING:
+    from zena.kit.state import State
 
 STAGE: Final = "job"
 KIND: Final = "operate.errand"
@@ -25,16 +28,16 @@ async def errand(work: JobWork) -> None:
     """Do nothing, successfully."""
 
 
-async def send(conn: Raw) -> Outcome | None:
-    """Queue the next errand as zena_ops, and return what came of the one before; None where nothing is known of one.
+async def send(state: "State", conn: Raw) -> Outcome | None:
+    """Queue the next errand as any job is, and return what came of the one before; None where nothing is known of one.
 
     While its kind is paused none is queued: it would not wait for want of anybody who works.
     """
     if await conn.fetchval(_PAUSED, KIND):
         return None
-    async with conn.transaction():
-        queued = await insert_jobs(conn, KIND, [None], dedupe_key="sentinel")
-    if queued == [None]:
+    async with unit_of_work(state.db) as session:
+        queued = await enqueue(session, None, KIND, dedupe_key="sentinel")
+    if queued is None:
         return Outcome(STAGE, ok=False, ms=0.0, says="the errand before is not done yet: `zena queue status`")
     took: float | None = await conn.fetchval(_TOOK, KIND)
     return None if took is None else Outcome(STAGE, ok=True, ms=round(took, 1))

@@ -50,7 +50,7 @@ class Sentinel:
     async def _walk(self, conn: Raw) -> None:
         self._who = await person(self._state, conn, self._who)
         settings = self._state.settings
-        sent = await send(conn)
+        sent = await send(self._state, conn)
         outcomes = await Journey(address_of(settings), live_of(settings), settings.public_url, self._who).run()
         outcomes += [sent] if sent is not None else []
         await keep(conn, outcomes, self._state.clock.now())

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any, Final
 
+from zena.operate.logs import groups
 from zena.operate.queue.standing import BACKLOG, LATE, standing
 from zena.operate.symptoms.contract import Diagnosis, Evidence, Hypothesis, Look, Reading, Severity, Symptom, ranked
 from zena.operate.symptoms.surroundings import blocked_sessions, recent_change
@@ -12,6 +13,9 @@ _WINDOW: Final = 5
 FORGOTTEN: Final = 60
 #: Jobs that one worker runs at once, as `zena queue status` reckons.
 _SHARE: Final = 0.5
+#: Where an error is the worker's own, and what shows it.
+_OWN: Final = "zena.kit.queue."
+_LOGS: Final = "zena logs --channel jobs --level error"
 _HORIZON: Final = """
 SELECT pid, application_name, state, extract(epoch FROM now() - xact_start)::float8 AS age
   FROM pg_stat_activity WHERE backend_xmin IS NOT NULL AND xact_start < now() - $1::interval
@@ -66,6 +70,7 @@ async def diagnose(look: Look, reading: Reading) -> Diagnosis:
     kinds, crew = reading.facts["kinds"], reading.facts["workers"]
     causes = [
         _nobody(crew),
+        await _worker_fails(look),
         _slow_kind(kinds, crew),
         _stuck(kinds, crew),
         await _one_firm(look, kinds),
@@ -86,6 +91,22 @@ def _nobody(crew: dict[str, Any]) -> Hypothesis | None:
     else:
         says, cause, command = "no worker runs", "no_worker", "zena queue work"
     return Hypothesis(cause, 0.95, says, [Evidence("heartbeats", f"{crew['silent']} fell silent", crew)], command)
+
+
+async def _worker_fails(look: Look) -> Hypothesis | None:
+    """What fails is not a job, but the worker itself as it takes one."""
+    found = await groups.grouped(look.conn, look.since(_WINDOW), channels=["jobs"], limit=20)
+    own = [one for one in found if one["place"].startswith(_OWN) and one["last_seen"] <= look.now]
+    if not own:
+        return None
+    what = f"{own[0]['what']} at {own[0]['place']}"
+    told = [
+        Evidence(
+            "errors",
+            f"{own[0]['fingerprint']}: {own[0]['recent']} times, first at {own[0]['first_seen']:%m-%d %H:%M:%S}",
+        )
+    ]
+    return Hypothesis("worker_fails", 0.9, f"the workers themselves fail as they take jobs: {what}", told, _LOGS)
 
 
 def _slow_kind(kinds: list[dict[str, Any]], crew: dict[str, Any]) -> Hypothesis | None:
@@ -134,7 +155,17 @@ async def _old_snapshot(look: Look) -> Hypothesis | None:
 
 
 CAUSES: Final = frozenset(
-    {"no_worker", "worker_frozen", "too_few_workers", "stuck", "one_firm", "old_snapshot", "lock", "paused"}
+    {
+        "no_worker",
+        "worker_frozen",
+        "too_few_workers",
+        "stuck",
+        "one_firm",
+        "old_snapshot",
+        "lock",
+        "paused",
+        "worker_fails",
+    }
 )
 SYMPTOM: Final = Symptom(
     "Q1", "Queue backlog increasing", Severity.HIGH, watch, diagnose, CAUSES, folds=frozenset({"P1"})
