@@ -65,7 +65,7 @@ async def test_slack_opens_a_thread_and_answers_in_it(sink: Sink) -> None:
         "remedy: cancel_blocker (R2), End what holds others up",
         "  plan it: zena runbook plan cancel_blocker --incident 12", "look: zena db activity",
         "take it: zena incident ack 12", "done: 04:04 remedy verdict by lan: no_effect",
-        "https://zena.example/ops/incidents/12",
+        "in the browser: https://zena.example/ops/incidents/12",
     ]  # fmt: skip
     assert (closing["thread_ts"], closing["reply_broadcast"]) == ("1700.1", False)
     assert closing["text"].splitlines()[:2] == ["over: high B1 Slow queries, &lt;label&gt; (incident 12)", "calm again"]

@@ -15,7 +15,7 @@ from tests.accounts.browser import as_ops
 from tests.conformance.crawl import form_headers
 from tests.factories import Firm
 from tests.factories.firms import As
-from tests.operate.console import make_operator
+from tests.operate.console import forget, make_operator
 from tests.operate.remedied import PACE, Ward, session, warded
 from tests.operate.watched import own_day
 from zena.accounts.permissions import Role
@@ -75,6 +75,19 @@ async def done(ward: Ward, incident: int) -> list[Any]:
             await asyncio.sleep(0.1)
 
 
+async def test_what_is_open_stands_on_the_first_page_and_a_message_is_said_once(
+    ward: Ward, operator: As, incident: int
+) -> None:
+    forget(operator.http)
+    assert operator.caller is not None
+    headers = operator.caller.headers | {"cookie": f"{operator.caller.headers['cookie']}; zena_flash=Here%20it%20is"}
+    first = await operator.http.get("/ops", headers=headers)
+    assert (f'href="/ops/incidents/{incident}"' in first.text, "Here it is" in first.text) == (True, True)
+    assert "zena_flash=" in first.headers["set-cookie"]
+    assert "Max-Age=0" in first.headers["set-cookie"]
+    assert "set-cookie" not in (await operator.get("/ops")).headers, "nothing was said"
+
+
 async def test_a_browser_goes_from_an_incident_to_a_verified_fix(
     state: State, worker: State, ward: Ward, operator: As, incident: int, urls: ClusterUrls, firm: Firm
 ) -> None:
@@ -102,7 +115,8 @@ async def test_a_browser_goes_from_an_incident_to_a_verified_fix(
     assert any(line == f"pid {pid} is ended" for line in last["told"])
     who = firm.people[Role.OWNER].email
     entries = [one["kind"] for one in await _timeline(ward, incident, who)]
-    assert entries == ["remedy planned", "remedy applied", "remedy verdict"]
+    assert entries == ["remedy planned", "remedy applied"]
+    assert [one["kind"] for one in await _timeline(ward, incident, "measured")] == ["remedy verdict"]
     change = "SELECT count(*) FROM ops.change WHERE kind = 'remedy' AND actor = $1"
     assert await ward.day.conn.fetchval(change, who) == 1
     shown = (await operator.get(page)).text

@@ -88,7 +88,7 @@ async def test_a_cache_that_is_not_there_is_away_and_without_one_nothing_is_said
 async def test_a_fence_that_fell_is_named_with_what_puts_it_up_again(day: Day, urls: ClusterUrls) -> None:
     symptom, look = t2_broken_fence.SYMPTOM, await day.look()
     before, _ = await found(look, symptom)
-    assert (before.over, before.says.partition(";")[0]) == (False, "all 11 fences stand")
+    assert (before.over, before.says.partition(";")[0]) == (False, "all 12 fences stand")
     owner = await asyncpg.connect(urls.owner)
     try:
         await owner.execute("ALTER TABLE label NO FORCE ROW LEVEL SECURITY")

@@ -10,6 +10,7 @@ from litestar.datastructures import Cookie
 
 from zena.kit.html.reader import FLASH_COOKIE, AnyRequest, Source, is_htmx, nav_of, renderer, view_of
 from zena.kit.i18n import translate
+from zena.kit.view import View
 
 HEADERS: Final = {"Cache-Control": "no-store", "Vary": "Cookie, HX-Request"}
 HTML: Final = "text/html"
@@ -21,11 +22,13 @@ async def page(
     """Answer with a whole page in the layout its template extends."""
     view = view_of(request, source)
     nav = await nav_of(request, source, view)
-    headers, cookies = dict(HEADERS), []
-    if view.flash:
-        cookies.append(Cookie(FLASH_COOKIE, value="", max_age=0, path="/"))
     content = renderer(request).render(template, view, nav=nav, **context)
-    return Response(content, status_code=status, media_type=HTML, headers=headers, cookies=cookies)
+    return Response(content, status_code=status, media_type=HTML, headers=dict(HEADERS), cookies=said_once(view))
+
+
+def said_once(view: View) -> list[Cookie]:
+    """Return the cookie that takes back what the page says: the next one does not say it again."""
+    return [Cookie(FLASH_COOKIE, value="", max_age=0, path="/")] if view.flash else []
 
 
 def fragment(

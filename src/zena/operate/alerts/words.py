@@ -34,7 +34,7 @@ def lines(notice: Notice) -> Iterator[str]:
         yield from _why(notice)
         yield from _what_to_do(notice)
     yield from (f"done: {one}" for one in notice.done)
-    yield notice.link
+    yield f"in the browser: {notice.link}" if notice.kind in _REASONED else notice.link
 
 
 def _why(notice: Notice) -> Iterator[str]:

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from zena.accounts.facade import StepUp, missing_step
 from zena.kit.db import Raw
 from zena.kit.html import AnyRequest, renderer, see_other, view_of
-from zena.kit.html.answers import HEADERS, HTML
+from zena.kit.html.answers import HEADERS, HTML, said_once
 from zena.kit.i18n import N_
 from zena.kit.registry import NavItem
 from zena.kit.scope import Identity, Scope
@@ -104,4 +104,4 @@ def _draw(request: AnyRequest, session: AsyncSession, template: str, **context: 
     view = view_of(request, session)
     frame = "ops/part.html" if request.headers.get("hx-target") == "figures" else "ops/frame.html"
     content = renderer(request).render(template, view, nav=nav_at(view.path), frame=frame, place=PLACE, **context)
-    return Response(content, media_type=HTML, headers=dict(HEADERS))
+    return Response(content, media_type=HTML, headers=dict(HEADERS), cookies=said_once(view))

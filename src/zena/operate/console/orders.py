@@ -46,7 +46,7 @@ async def give(request: AnyRequest, session: AsyncSession, identity: Identity, n
         refused.nav = nav_at(here)
         raise
     await place(state.db, identity.session, order)
-    return see_other(request, here, toast=N_("Written down: a worker takes it up."))
+    return see_other(request, here, toast=N_("A worker does it now; this page shows how it goes."))
 
 
 def _order(incident: int, form: FormMultiDict, runs: dict[int, str]) -> Order:

@@ -17,10 +17,14 @@ from zena.operate.backup.standing import newest_proved
 from zena.operate.changes import listed
 from zena.operate.console.charts import line, marks
 from zena.operate.console.desk import REPORT_AGE, answer, last_hour, memo_of
+from zena.operate.incidents import listing as incidents
 from zena.operate.metrics.over_time import SPANS, Moment, Span, over_time
+from zena.operate.symptoms.catalogue import SYMPTOMS
 from zena.operate.telemetry.rollup import TOGETHER, USERS
 
 _PARTS: Final = ("http", "statements", "cache", "queue", "realtime", "processes", "slo", "security")
+#: Open incidents that are named.
+_MOST: Final = 5
 #: How long a chart is kept: the longer the look back, the less a minute changes it.
 _AGE: Final = {"1h": timedelta(seconds=9), "24h": timedelta(minutes=1), "30d": timedelta(minutes=10)}
 #: A successor may start so long before its predecessor has written for the last time.
@@ -54,6 +58,8 @@ async def overview(
         backup = await memo_of(request).get("backup", now, REPORT_AGE, lambda: newest_proved(conn, now))
         return {
             "report": found,
+            "incidents": await incidents.listed(conn, closed=False, since=now, limit=_MOST),
+            "symptoms": {one.id: one.title for one in SYMPTOMS},
             "backup": backup,
             "titles": TITLES,
             "processes": fates(found["processes"]),

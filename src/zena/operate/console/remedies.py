@@ -39,11 +39,15 @@ class Way:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run for this incident. `back` tells whether it can be taken back, `typed` whether that wants its name."""
+    """A run for this incident.
+
+    `back` tells whether it can be taken back, `typed` whether that wants its name, `undo` what it does.
+    """
 
     row: Mapping[str, Any]
     back: bool
     typed: bool
+    undo: str
 
 
 async def what_can_be_done(
@@ -97,4 +101,4 @@ def _plan(orders: Sequence[Mapping[str, Any]], remedy: Remedy, now: datetime) ->
 def _run(row: Mapping[str, Any]) -> Run:
     remedy = BY_NAME.get(row["remedy"])
     back = remedy is not None and remedy.undo is not None and row["undone_at"] is None and row["ended_at"] is not None
-    return Run(row, back, bool(remedy and wants_typing("undo", remedy)))
+    return Run(row, back, bool(remedy and wants_typing("undo", remedy)), row["undo"])

@@ -14,7 +14,8 @@ SELECT i.id, i.symptom, i.scope, i.severity, i.says, i.cause, i.parent_id, i.beg
   FROM ops.incident i WHERE {which}
 """
 _LIST: Final = _READ.format(which="i.closed_at IS NULL OR $1 AND i.opened_at >= $2") + (
-    " ORDER BY i.closed_at IS NOT NULL, i.opened_at DESC, i.id DESC LIMIT $3"
+    " ORDER BY i.closed_at IS NOT NULL, i.closed_at IS NULL AND i.parent_id IS NOT NULL, i.opened_at DESC, i.id DESC"
+    " LIMIT $3"
 )
 _ONE: Final = _READ.format(which="i.id = $1")
 _MOST: Final = 100
@@ -22,18 +23,24 @@ _LAST: Final = "SELECT symptom, max(opened_at) AS at FROM ops.incident GROUP BY 
 _NOTICES: Final = """
 SELECT kind, channel, at, sent_at, failed_at, error FROM ops.notice WHERE incident_id = $1 ORDER BY id
 """
+_NOW: Final = "SELECT says FROM ops.symptom WHERE symptom = $1 AND scope = $2"
+_CALLED: Final = "SELECT text FROM ops.statement WHERE fingerprint = $1"
 _CHILDREN: Final = "SELECT id FROM ops.incident WHERE parent_id = $1 ORDER BY id"
 
 
 async def listed(conn: Raw, *, closed: bool, since: datetime, limit: int) -> list[dict[str, Any]]:
-    """Return open incidents, the newest first; with `closed` also those closed that were opened since an instant."""
+    """Return open incidents, the newest first and consequences last.
+
+    With `closed` also those closed that were opened since an instant.
+    """
     return [dict(row) for row in await conn.fetch(_LIST, closed, since, limit)]
 
 
 async def one(conn: Raw, incident: int) -> dict[str, Any] | None:
     """Return an incident with its consequences, its timeline and who was told of it; None without one of that number.
 
-    `intact` tells whether the chain of hashes over the timeline holds.
+    `intact` tells whether the chain of hashes over the timeline holds, `now` what was measured last while it is open,
+    `statement` the text of the one that its scope stands for, if it does.
     """
     row = await conn.fetchrow(_ONE, incident)
     if row is None:
@@ -42,7 +49,10 @@ async def one(conn: Raw, incident: int) -> dict[str, Any] | None:
     children = [child["id"] for child in await conn.fetch(_CHILDREN, incident)]
     intact = not any(entry["broken"] for entry in told)
     notices = [dict(notice) for notice in await conn.fetch(_NOTICES, incident)]
-    return dict(row) | {"children": children, "timeline": told, "intact": intact, "notices": notices}
+    now = None if row["closed_at"] else await conn.fetchval(_NOW, row["symptom"], row["scope"])
+    statement = await conn.fetchval(_CALLED, row["scope"])
+    more = {"intact": intact, "notices": notices, "now": now, "statement": statement}
+    return dict(row) | {"children": children, "timeline": told} | more
 
 
 async def last_opened(conn: Raw) -> dict[str, datetime]:

@@ -108,4 +108,5 @@ async def _failing(look: Look) -> bool:
 
 
 def _says(reading: Reading | None) -> str:
-    return reading.says if reading else "nothing of it was counted"
+    """Say what was counted since the remedy, and nothing of before."""
+    return f"since it was applied: {reading.says}" if reading else "nothing of it was counted"

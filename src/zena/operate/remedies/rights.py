@@ -24,7 +24,12 @@ async def _plan(look: Look, target: Target) -> Plan:
         )
     effects = [f"GRANT {right} TO zena_app" for right in lost[:_SHOWN]]
     effects += [f"and {len(lost) - _SHOWN} more"] if len(lost) > _SHOWN else []
-    return Plan({"rights": lost}, effects, {"rights": len(lost)}, "none: it has no more than it is made with")
+    return Plan(
+        {"rights": lost},
+        effects,
+        {"rights": len(lost)},
+        "none is needed: it gets exactly what the migrations gave it, and nothing beyond",
+    )
 
 
 async def missing(conn: Raw) -> list[str]:

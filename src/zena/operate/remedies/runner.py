@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 #: What a remedy waits for a lock, and for one statement; building an index sets its own.
 _LIMITS: Final = "SET lock_timeout = '5s'; SET statement_timeout = '60s'"
+#: Whoever applied it did not judge what came of it.
+_MEASURED: Final = "measured"
 #: So many digits of a plan's hash tell it from any other.
 _HASH: Final = 16
 _UNLIMITED: Final = "RESET lock_timeout; RESET statement_timeout"
@@ -165,7 +167,7 @@ async def _run(hand: Hand, what: Planned) -> Outcome:
     run = await runs.begin(hand.conn, what, hand.actor, hand.clock.now())
     hand.tell(f"run {run}: {what.remedy.title}")
     found = await _done(hand, what, before)
-    await endings.end(hand.conn, run, found.verdict, found.says, actor=hand.actor, now=hand.clock.now())
+    await endings.end(hand.conn, run, found.verdict, found.says, actor=_MEASURED, now=hand.clock.now())
     undone = found.verdict == "worse" and what.remedy.undo is not None and not what.remedy.guards
     if undone and (row := await runs.one(hand.conn, run)):
         await taken_back(hand, what.remedy, row, "it became worse")

@@ -45,7 +45,8 @@ SELECT remedy, count(*) AS runs, count(*) FILTER (WHERE verdict = 'fixed') AS fi
 """
 
 _OF_INCIDENT: Final = """
-SELECT id, remedy, actor, at, ended_at, verdict, says, undone_at FROM ops.remedy_run WHERE incident_id = $1 ORDER BY id
+SELECT id, remedy, actor, at, ended_at, verdict, says, undone_at, plan ->> 'undo' AS undo FROM ops.remedy_run
+ WHERE incident_id = $1 ORDER BY id
 """
 
 

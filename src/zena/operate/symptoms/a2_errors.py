@@ -39,8 +39,8 @@ async def watch(look: Look) -> list[Reading]:
     series = await counted(look, _USERS)
     share = bad_share(series)
     says = (
-        f"{share.bad} of {share.total} requests failed in {LONG} minutes ({share.far:.2%}),"
-        f" {share.near_bad} of {share.near_total} in {SHORT}; the limit is {LIMIT:.0%}"
+        f"in {SHORT} minutes {share.near_bad} of {share.near_total} requests failed,"
+        f" in {LONG} minutes {share.bad} of {share.total} ({share.far:.2%}); the limit is {LIMIT:.0%}"
     )
     over = share.over(LIMIT, least_bad=LEAST_BAD)
     people = Reading("", over, share.calm(LIMIT), says if share.total else "no requests", share.far, LIMIT)
@@ -66,7 +66,7 @@ def _kind(look: Look, kind: dict[str, Any], kinds: list[dict[str, Any]], routes:
     place = f"{kind['what']} at {kind['place']}"
     evidence = [
         Evidence(
-            "errors", f"{kind['fingerprint']}: {kind['recent']} times, first at {kind['first_seen']:%m-%d %H:%M}",
+            "errors", f"{kind['fingerprint']}: {kind['recent']} times, first at {kind['first_seen']:%m-%d %H:%M} UTC",
             {"fingerprint": kind["fingerprint"], "recent": kind["recent"], "releases": kind["releases"],
              "tenants": len(kind["tenants"]), "request_id": kind["request_id"]},
         ),

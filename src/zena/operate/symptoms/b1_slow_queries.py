@@ -42,8 +42,9 @@ def _reading(one: Counted, caller: str | None) -> Reading:
     if one.n >= _LEAST and mean > QUERY and one.near_slow and one.slow_minutes >= MINUTES:
         over = True
     says = (
-        f"{one.slow} of {one.n} in {_LONG} minutes took over {QUERY:g} ms, {one.near_slow} of {one.near_n} in {_SHORT};"
-        f" {mean:.0f} ms on average" + (f"; sent from {caller}" if caller else "")
+        f"in {_SHORT} minutes {one.near_slow} of {one.near_n} runs of this statement took over {QUERY:g} ms,"
+        f" in {_LONG} minutes {one.slow} of {one.n}; {mean:.0f} ms on average"
+        + (f"; sent from {caller}" if caller else "")
     )
     return Reading(one.label, over, share.calm(LIMIT), says, share.far, LIMIT, {"mean_ms": round(mean, 1)})
 

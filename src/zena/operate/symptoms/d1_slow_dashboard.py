@@ -25,8 +25,8 @@ def slow_reading(scope: str, share: Share, slow_after: float, facts: dict[str, o
     if share.near_total >= _LEAST and share.near > _FAST and share.minutes >= MINUTES:
         over = True
     says = (
-        f"{share.bad} of {share.total} in {LONG} minutes took over {slow_after:g} ms ({share.far:.1%}),"
-        f" {share.near_bad} of {share.near_total} in {SHORT}; the limit is {LIMIT:.0%}"
+        f"in {SHORT} minutes {share.near_bad} of {share.near_total} took over {slow_after:g} ms,"
+        f" in {LONG} minutes {share.bad} of {share.total} ({share.far:.1%}); the limit is {LIMIT:.0%}"
     )
     return Reading(scope, over, share.calm(LIMIT), says if share.total else "no requests", share.far, LIMIT, facts)
 

@@ -24,7 +24,7 @@ async def watch(look: Look) -> list[Reading]:
             one.label,
             bad_share([one]).over(LIMIT, least_bad=_LEAST_BAD, least=1),
             bad_share([one]).calm(LIMIT),
-            f"{one.bad} of {one.n} attempts failed in {_LONG} minutes, {one.near_bad} of {one.near_n} in {_SHORT}",
+            f"in {_SHORT} minutes {one.near_bad} of {one.near_n} attempts failed, in {_LONG} {one.bad} of {one.n}",
             bad_share([one]).far,
             LIMIT,
         )

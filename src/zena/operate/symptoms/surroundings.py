@@ -24,10 +24,10 @@ async def recent_change(look: Look) -> Hypothesis | None:
     if not found:
         return None
     told = [
-        Evidence("changes", f"{one['at']:%H:%M:%S} {one['kind']}: {one['what']}", {"id": one["id"]})
+        Evidence("changes", f"{one['at']:%H:%M:%S} UTC {one['kind']}: {one['what']}", {"id": one["id"]})
         for one in found[:3]
     ]
-    says = f"{found[0]['kind']} at {found[0]['at']:%H:%M:%S}, shortly before: {found[0]['what']}"
+    says = f"{found[0]['kind']} at {found[0]['at']:%H:%M:%S} UTC, shortly before: {found[0]['what']}"
     return Hypothesis("recent_change", 0.35, says, told, "zena changes")
 
 
