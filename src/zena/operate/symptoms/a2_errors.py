@@ -79,7 +79,7 @@ def _kind(look: Look, kind: dict[str, Any], kinds: list[dict[str, Any]], routes:
     if known:
         cause, says, command = known
         return Hypothesis(cause, 0.5 + share / 2.5, f"{says}: {place}", evidence, command)
-    says = f"{'new since some minutes' if new else 'known'}: {place}, {share:.0%} of the errors"
+    says = f"{'new since some minutes' if new else 'seen before'}: {place}, {share:.0%} of the errors"
     command = f"zena why slow {kind['request_id']}" if kind["kept"] else "zena logs --level error --by-code"
     return Hypothesis("new_error" if new else "known_error", (0.5 if new else 0.3) + share / 3, says, evidence, command)
 
