@@ -1,10 +1,10 @@
 """Running a command line as people do: a process, its two outputs, its exit code."""
 
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.cli.forks import ran
 from tests.kit.pg import environment
 
 ROOT = Path(__file__).parents[2]
@@ -26,13 +26,5 @@ def variables(**values: object) -> dict[str, str]:
 
 
 def zena(*arguments: str, module: str = "tests.cli.program", **values: object) -> Ran:
-    done = subprocess.run(
-        command(*arguments, module=module),
-        env=variables(**values),
-        cwd="/",
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    return Ran(done.returncode, done.stdout, done.stderr)
+    code, out, err = ran(module, arguments, variables(**values), 60)
+    return Ran(code, out.decode(), err.decode())
