@@ -28,6 +28,7 @@ from zena.operate.symptoms import (
     q2_failing_jobs,
 )
 from zena.operate.symptoms.contract import Diagnosis, Look, Reading, Symptom
+from zena.operate.symptoms.surroundings import recent_change
 from zena.operate.watch.now import see, silent
 from zena.operate.watch.rounds import Opened, look_around
 
@@ -319,3 +320,20 @@ async def diagnosed(day: Day, incident: int) -> list[dict[str, Any]]:
     told = await one(day.conn, incident)
     assert told is not None
     return [entry for entry in told["timeline"] if entry["kind"] == "diagnosed"]
+
+
+async def test_a_change_just_before_may_be_the_cause_and_a_remedy_less_so(day: Day) -> None:
+    async def likely(kind: str) -> float:
+        await day.conn.execute(
+            "INSERT INTO ops.change (at, kind, what, actor) VALUES ($1, $2, 'something', 'test')", day.now, kind
+        )
+        day.later(seconds=1)
+        found = await recent_change(await day.look())
+        assert found is not None
+        assert (found.cause, f"{kind} at" in found.says, " UTC," in found.says) == ("recent_change", True, True)
+        return found.confidence
+
+    try:
+        assert [await likely("setting"), await likely("remedy"), await likely("deploy")] == [0.35, 0.2, 0.35]
+    finally:
+        await day.conn.execute("DELETE FROM ops.change WHERE actor = 'test'")

@@ -12,6 +12,8 @@ from zena.operate.symptoms.contract import Evidence, Hypothesis, Look
 RECENT: Final = 15
 #: What an installation does by itself each night explains nothing by having happened.
 _QUIET: Final = frozenset({"backup"})
+#: What a remedy did was measured at once, and taken back where it made worse what it was for.
+_MEASURED: Final = 0.2
 #: A lock that is held and let go again and again is not held at every moment. Pause in seconds.
 _LOOKS, _PAUSE = 6, 0.2
 _OWN: Final = frozenset({"zena-symptoms", "zena-watch"})
@@ -28,7 +30,8 @@ async def recent_change(look: Look) -> Hypothesis | None:
         for one in found[:3]
     ]
     says = f"{found[0]['kind']} at {found[0]['at']:%H:%M:%S} UTC, shortly before: {found[0]['what']}"
-    return Hypothesis("recent_change", 0.35, says, told, "zena changes")
+    likely = _MEASURED if found[0]["kind"] == "remedy" else 0.35
+    return Hypothesis("recent_change", likely, says, told, "zena changes")
 
 
 async def blocked_sessions(look: Look) -> Hypothesis | None:
