@@ -109,6 +109,7 @@ def house() -> Iterator[House]:
         made = House(Site(folder, settings), port)
         with made.site.serving("--demo"):
             made.enter()
+            until(lambda: "worker-1" in made.site.crew())  # it starts when the others take work
             yield made
 
 
