@@ -17,7 +17,7 @@ import pytest
 from tests.faults.installation import free_port, wait
 from tests.kit.pg import ask, open_folder
 from tests.operate.remedied import Ward, warded
-from tests.operate.site import Site
+from tests.operate.site import Site, until
 from tests.operate.watched import own_day
 from zena.kit.embedded import ClusterUrls, urls_of_running
 from zena.kit.exits import Exit
