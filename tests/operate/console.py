@@ -17,7 +17,8 @@ from zena.operate.telemetry.sketch import bin_of
 PAGES: Final = (
     "/ops", "/ops?span=24h", "/ops?span=30d", "/ops/incidents", "/ops/runbook", "/ops/requests", "/ops/queries",
     "/ops/cache", "/ops/queue", "/ops/realtime", "/ops/tenants", "/ops/logs", "/ops/logs?span=1h", "/ops/backups",
-    "/ops/changes", "/ops/settings",
+    "/ops/changes", "/ops/settings", "/ops/requests?back=24h", "/ops/queries?back=24h", "/ops/cache?back=5m",
+    "/ops/queue?back=24h", "/ops/realtime?back=15m",
 )  # fmt: skip
 _STEPPED_UP: Final = """
 UPDATE user_account SET is_operator = true, totp_secret = '\\x00', totp_confirmed_at = now() - interval '1 hour'

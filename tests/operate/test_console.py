@@ -218,8 +218,9 @@ async def test_a_page_costs_few_statements(operator: As, page: str) -> None:
 
 @pytest.mark.parametrize(
     "page",
-    ["/ops?span=2h", "/ops/requests?reason=any", "/ops/requests?route=%00", "/ops/requests/%00", "/ops/tenants?q=%00",
-     "/ops/tenants?q=%25%27", f"/ops/requests?route={'x' * 300}", "/ops/requests/none"],
+    ["/ops?span=2h", "/ops/queries?back=2h", "/ops/requests?reason=any", "/ops/requests?route=%00",
+     "/ops/requests/%00", "/ops/tenants?q=%00", "/ops/tenants?q=%25%27", f"/ops/requests?route={'x' * 300}",
+     "/ops/requests/none"],
 )  # fmt: skip
 async def test_odd_questions_are_answered_or_refused_and_never_an_error(operator: As, page: str) -> None:
     assert (await operator.get(page)).status_code in {200, 400, 404, 422}

@@ -10,6 +10,7 @@ import pytest
 from tests.factories.visits import visiting
 from zena.kit.embedded import ClusterUrls
 from zena.kit.state import State
+from zena.operate.metrics.read import read_series
 from zena.operate.slo.burn import RULES, WINDOWS, Count, burn, status_of, statuses, wilson_lower
 from zena.operate.slo.objectives import BY_ID, OBJECTIVES
 from zena.operate.telemetry.flush import Flusher
@@ -83,7 +84,8 @@ async def test_objectives_are_counted_from_points_and_twice_is_once(state: State
                 " FOR VALUES FROM ('2031-03-04 00:00+00') TO ('2031-03-05 00:00+00')"
             )
         await conn.execute("RESET ROLE")
-        assert await Flusher(state, made, "test").flush()
+        flusher = Flusher(state, made, "test")
+        assert await flusher.flush()
         for late in (timedelta(minutes=14), timedelta(seconds=30)):  # the database was away meanwhile
             await roll_up(conn, at + late)
         found = {status.objective.id: status.counts["1h"] for status in await statuses(conn, at) if status.counts}
@@ -94,6 +96,13 @@ async def test_objectives_are_counted_from_points_and_twice_is_once(state: State
             " ORDER BY r.resolution"
         )
         assert [(row["resolution"], row["bucket"].minute, row["n"]) for row in merged] == [(5, 5, 4), (60, 0, 4)]
+        with visiting(str(uuid4())):
+            made.request("/api/v1/app/tasks", "GET", 200, 0.1)
+        assert await flusher.flush()
+        for days in (1, 3):
+            long_ago = at - timedelta(days=days)
+            [tasks] = await read_series(conn, ["http.api"], long_ago, at)
+            assert tasks.n == 5, "what is merged and what is not yet, each once"
         dropped = await drop_old(conn, at + REQUESTS_KEPT + timedelta(days=1))
         assert {"point_20310304", "request_20310304"} <= set(dropped)
     finally:

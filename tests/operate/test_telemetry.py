@@ -155,14 +155,14 @@ async def test_a_flush_writes_each_minute_once_however_often_it_is_called(state:
         await conn.close()
 
 
-async def test_an_hour_holds_what_is_not_merged_yet(state: State, urls: ClusterUrls) -> None:
+async def test_a_look_back_of_any_length_holds_what_is_not_merged_yet(state: State, urls: ClusterUrls) -> None:
     made, _ = recorder(state.clock.now().timestamp())
     flusher = Flusher(state, made, "test")
     family = f"f{flusher.process.hex}"
     made.cache(family, "cold")
     assert await flusher.flush()
     conn = await asyncpg.connect(urls.ops_read)
-    for minutes in (1, 60):
+    for minutes in (1, 60, 24 * 60, 3 * 24 * 60):
         found = await report(conn, state.clock.now(), timedelta(minutes=minutes), ["cache"])
         assert [one["misses"] for one in found["cache"]["families"] if one["family"] == family] == [{"cold": 1}]
     await conn.close()

@@ -154,6 +154,12 @@ async def test_sign_ins_that_fail_by_our_fault_are_told_and_wrong_passwords_are_
         ("OSError: No space left on device", "disk_full"),
         ("PermissionError: Permission denied", "not_allowed"),
         ("OSError: Read-only file system", "read_only_disk"),
+        ("no handler takes what is logged", "handler_gone"),
+        ("errors are below what channel app writes", "level"),
+        ("logging was switched off in the process", "switched_off"),
+        ("the thread that writes lines has ended", "writer_dead"),
+        ("1200 lines wait to be written", "writer_stuck"),
+        ("what is written to app.log is not in it: something empties it", "emptied"),
         ("something else", "files"),
     ],
 )

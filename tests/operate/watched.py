@@ -22,6 +22,8 @@ _FORGET = (
     "DELETE FROM ops.incident_event WHERE incident_id IN (SELECT id FROM ops.incident WHERE opened_at > '2031-01-01')",
     "DELETE FROM ops.incident WHERE opened_at > '2031-01-01'",
     "DELETE FROM ops.detector",
+    "DELETE FROM ops.error_hour WHERE hour > '2031-01-01'",
+    "DELETE FROM ops.error_group WHERE last_seen > '2031-01-01'",
 )
 
 

@@ -8,7 +8,7 @@ from zena.kit.logs.access import log_request, log_statement
 from zena.kit.logs.errors import ERRORS
 from zena.kit.logs.logger import Logger, get_logger
 from zena.kit.logs.redaction import MASK, redact
-from zena.kit.logs.writing import LogState, log_as_set, log_state, setup_logging
+from zena.kit.logs.writing import LogState, log_as_set, log_silence, log_state, setup_logging
 
 __all__ = [
     "ERRORS",
@@ -18,6 +18,7 @@ __all__ = [
     "get_logger",
     "log_as_set",
     "log_request",
+    "log_silence",
     "log_state",
     "log_statement",
     "redact",

@@ -12,6 +12,8 @@ LOGGERS: Final = {
 }
 APP: Final = "app"
 CHANNELS: Final = (APP, *LOGGERS)
+#: Its lines only prove that lines arrive: they go to files alone, and count as no error.
+CANARY: Final = "zena.canary"
 _BY_LOGGER: Final = {name: channel for channel, names in LOGGERS.items() for name in names}
 _known: dict[str, str] = {}
 

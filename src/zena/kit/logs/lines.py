@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import structlog
 
-from zena.kit.logs.channels import channel_of
+from zena.kit.logs.channels import CANARY, channel_of
 from zena.kit.logs.errors import ERRORS, Kind, kind_of_event, kind_of_exception
 from zena.kit.logs.redaction import Line, redact
 from zena.kit.visit import current_visit
@@ -64,6 +64,8 @@ def _who(_: Any, __: str, line: Line) -> Line:
 
 def _kind(_: Any, level: str, line: Line) -> Line:
     """Count an error by its kind and name the kind on the line. Of one failed request, one line counts."""
+    if line.get("logger") == CANARY:
+        return line
     if logging.getLevelNamesMapping().get(level.upper().replace("EXCEPTION", "ERROR"), 0) < logging.ERROR:
         return line
     visit = current_visit()

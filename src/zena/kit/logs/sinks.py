@@ -20,6 +20,8 @@ from zena.kit.logs.lines import as_text
 QUEUED: Final = 10_000
 #: Lines kept in memory while the files do not take them; older ones are lost, and counted.
 HELD: Final = 2_000
+#: So many that wait are more than a thread that works is behind with.
+_STUCK: Final = 1_000
 _FAREWELL: Final = 2.0
 _IDLE: Final = 1.0
 
@@ -34,6 +36,9 @@ class Written(NamedTuple):
 class Sink(ABC):
     """A thread that writes lines. `dropped` counts those there was no room for, `dropped_at` tells when (monotonic)."""
 
+    #: Whether its lines can be read again: canaries are for these.
+    readable = False
+
     def __init__(self, name: str, least: int = 0) -> None:
         self.least = least  # severity below which lines of any channel are left out here
         self.dropped = 0
@@ -43,6 +48,14 @@ class Sink(ABC):
 
     def start(self) -> None:
         self._thread.start()
+
+    @property
+    def silence(self) -> str | None:
+        """Why it writes nothing though nothing is wrong with where it writes; None while it works."""
+        if not self._thread.is_alive():
+            return "the thread that writes lines has ended"
+        waiting = self._lines.qsize()
+        return f"{waiting} lines wait to be written" if waiting >= _STUCK else None
 
     def put(self, line: Written) -> None:
         try:
@@ -99,6 +112,8 @@ class Files(Sink):
 
     Without a console beside, such lines also go to standard error, at once.
     """
+
+    readable = True
 
     def __init__(self, folder: Path, channels: Mapping[str, str], *, max_bytes: int, keep: int, alone: bool) -> None:
         super().__init__("files")

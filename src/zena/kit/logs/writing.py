@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, TextIO
 
 import structlog
 
-from zena.kit.logs.channels import APP, CHANNELS, LOGGERS, channel_of, parsed
+from zena.kit.logs.channels import APP, CANARY, CHANNELS, LOGGERS, channel_of, parsed
 from zena.kit.logs.lines import as_json as json_line
 from zena.kit.logs.lines import processors
 from zena.kit.logs.sinks import Console, Files, Sink, Written
@@ -52,7 +52,7 @@ class _Handler(logging.Handler):
         if record.levelno >= self.least.get(channel, logging.CRITICAL + 1):
             line = Written(channel, text)
             for sink in self.sinks:
-                if record.levelno >= sink.least:
+                if record.levelno >= sink.least and (sink.readable or record.name != CANARY):
                     sink.put(line)
 
 
@@ -110,6 +110,18 @@ def log_state() -> LogState:
         dropped=sum(sink.dropped for sink in sinks),
         recently=any(time.monotonic() - at < _RECENT for at in lost),
     )
+
+
+def log_silence() -> str | None:
+    """Return why errors of this process would be written nowhere though the files take lines; None where they are."""
+    handlers, root = _handlers(), logging.getLogger()
+    if not handlers:
+        return "no handler takes what is logged"
+    if handlers[0].least.get(APP, logging.CRITICAL) > logging.ERROR:
+        return f"errors are below what channel {APP} writes"
+    if root.disabled or max(root.level - 1, root.manager.disable) >= logging.ERROR:
+        return "logging was switched off in the process"
+    return next((sink.silence for sink in handlers[0].sinks if sink.silence), None)
 
 
 def _install(handler: _Handler) -> Callable[[], None]:

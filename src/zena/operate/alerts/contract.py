@@ -11,7 +11,8 @@ class Notice:
     """One notice as a channel is given it: our own words and figures, never what a firm wrote.
 
     `key` stays the same however often it is sent. `kind` is as in ops.notice, or "test". `told` is what this notice
-    adds; `ref` the other side's name of the incident's first notice, where it gave one. `facts` is all of it as JSON.
+    adds; `reach` whom it reaches, in numbers; `ref` the other side's name of the incident's first notice, where it gave
+    one. `facts` is all of it as JSON.
     """
 
     key: str
@@ -26,6 +27,7 @@ class Notice:
     link: str
     host: str
     told: str = ""
+    reach: str = ""
     cause: str = ""
     evidence: Sequence[str] = ()
     next: str = ""

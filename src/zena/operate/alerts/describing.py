@@ -1,13 +1,17 @@
 """An incident put together for a notice, as it stands when the notice is sent."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
+import asyncpg
+
 from zena.kit.db import Raw
 from zena.operate.alerts.contract import Notice
 from zena.operate.incidents import timeline
+from zena.operate.incidents.reach import reach
 from zena.operate.remedies.catalogue import proposed
 from zena.operate.symptoms.catalogue import BY_ID
 
@@ -20,7 +24,11 @@ _DONE: Final = 5
 _LINE: Final = 300
 #: What people note in their own words stays in the timeline: it may hold what a firm wrote.
 _TOLD: Final = frozenset({"acknowledged", "remedy applied", "remedy verdict", "remedy undone"})
-_INCIDENT: Final = "SELECT symptom, scope, severity, says, cause, opened_at FROM ops.incident WHERE id = $1"
+_INCIDENT: Final = """
+SELECT symptom, scope, severity, says, cause, began_at, opened_at, closed_at FROM ops.incident WHERE id = $1
+"""
+#: Seconds for what a notice may lack.
+_PATIENCE: Final = 1.0
 
 
 async def described(conn: Raw, settings: "Settings", waiting: Mapping[str, Any]) -> Notice:
@@ -36,7 +44,7 @@ async def described(conn: Raw, settings: "Settings", waiting: Mapping[str, Any])
         title=symptom.title if symptom else "", scope=_line(row["scope"]), severity=row["severity"],
         says=_line(row["says"]), link=f"{settings.public_url}/ops/incidents/{number}", host=settings.public_host,
         ref=waiting["ref"],
-        told=_line(waiting["body"].get("text", "")), done=_done(told),
+        told=_line(waiting["body"].get("text", "")), reach=await _reach(conn, row, waiting["at"]), done=_done(told),
         **_why(told), **_remedy(row["symptom"], row["cause"], number),
     )  # fmt: skip
     return replace(made, facts=_facts(made, row["opened_at"]))
@@ -50,6 +58,15 @@ def trial_notice(settings: "Settings", key: str, now: datetime) -> Notice:
         told="Nothing is wrong. Somebody ran `zena alert test`.",
     )  # fmt: skip
     return replace(made, facts=_facts(made, now))
+
+
+async def _reach(conn: Raw, row: Mapping[str, Any], at: datetime) -> str:
+    """Whom it reaches; nothing where the measurements cannot be read soon, for the notice goes out all the same."""
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            return (await reach(conn, row["began_at"], row["closed_at"] or at)).says
+    except (asyncpg.PostgresError, TimeoutError):
+        return ""
 
 
 def _why(told: list[dict[str, Any]]) -> dict[str, Any]:
@@ -82,8 +99,8 @@ def _done(told: list[dict[str, Any]]) -> list[str]:
 
 def _facts(made: Notice, opened_at: datetime) -> dict[str, Any]:
     names = (
-        "incident", "symptom", "title", "scope", "severity", "says", "told", "cause", "evidence", "next", "remedy",
-        "plan", "done",
+        "incident", "symptom", "title", "scope", "severity", "says", "reach", "told", "cause", "evidence", "next",
+        "remedy", "plan", "done",
     )  # fmt: skip
     return {name: getattr(made, name) for name in names} | {
         "opened_at": opened_at.isoformat(),

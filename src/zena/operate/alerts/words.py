@@ -30,6 +30,8 @@ def lines(notice: Notice) -> Iterator[str]:
         yield notice.told
     if notice.kind in CALLS:
         yield notice.says
+        if notice.reach:
+            yield notice.reach
     if notice.kind in _REASONED:
         yield from _why(notice)
         yield from _what_to_do(notice)

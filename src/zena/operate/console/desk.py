@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, Literal
 from urllib.parse import quote
 
 from litestar import Response
@@ -23,10 +23,17 @@ from zena.operate.metrics.report import report
 
 Read = Callable[[Raw], Awaitable[dict[str, Any]]]
 
-#: What the tables of load look back on.
-WINDOW: Final = timedelta(hours=1)
+#: How far the pages of load look back.
+Back = Literal["5m", "15m", "1h", "24h"]
+_BACK: Final[dict[Back, timedelta]] = {
+    "5m": timedelta(minutes=5),
+    "15m": timedelta(minutes=15),
+    "1h": timedelta(hours=1),
+    "24h": timedelta(hours=24),
+}
 #: Processes write every ten seconds: read more often, the figures would be the same.
 REPORT_AGE: Final = timedelta(seconds=9)
+_AGE: Final[dict[Back, timedelta]] = {"24h": timedelta(minutes=1)}
 PLACE: Final = N_("Operations")
 _NAV: Final = (
     NavItem(N_("Overview"), "/ops", "pulse", phone=True),
@@ -61,13 +68,18 @@ async def answer(
     return _draw(request, session, template, **context)
 
 
-async def last_hour(request: AnyRequest, conn: Raw, *parts: str) -> dict[str, Any]:
-    """Return parts of the report of the last hour, as /api/v1/metrics gives them."""
+async def lately(request: AnyRequest, conn: Raw, back: Back, *parts: str) -> dict[str, Any]:
+    """Return parts of the report of the time looked back on, as /api/v1/metrics gives them."""
     now = state_of(request).clock.now()
     found: dict[str, Any] = await memo_of(request).get(
-        f"report:{parts}", now, REPORT_AGE, lambda: report(conn, now, WINDOW, parts)
+        f"report:{back}:{parts}", now, _AGE.get(back, REPORT_AGE), lambda: report(conn, now, _BACK[back], parts)
     )
     return found
+
+
+def looked_back(back: Back) -> timedelta:
+    """Return how long a time that is."""
+    return _BACK[back]
 
 
 async def firms_of(request: AnyRequest, conn: Raw) -> list[dict[str, Any]]:

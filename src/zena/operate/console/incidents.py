@@ -13,8 +13,9 @@ from zena.kit.errors import NotFound
 from zena.kit.html import AnyRequest
 from zena.kit.scope import Identity
 from zena.kit.state import state_of
-from zena.operate.console.desk import REPORT_AGE, answer, memo_of
+from zena.operate.console.desk import REPORT_AGE, answer, memo_of, named_firms
 from zena.operate.console.remedies import what_can_be_done
+from zena.operate.console.sources import page_of
 from zena.operate.incidents.listing import last_opened, listed, one
 from zena.operate.incidents.timeline import diagnosis, words
 from zena.operate.remedies.catalogue import REMEDIES
@@ -53,20 +54,27 @@ async def one_incident(
     """
 
     async def read(conn: Raw) -> dict[str, Any]:
-        return await incident_page(conn, state_of(request).clock.now(), number) | {"back": back}
+        return await incident_page(request, conn, number) | {"back": back}
 
     return await answer(request, session, identity, TEMPLATE, read)
 
 
-async def incident_page(conn: Raw, now: datetime, number: int) -> dict[str, Any]:
+async def incident_page(request: AnyRequest, conn: Raw, number: int) -> dict[str, Any]:
     """Return what the page of an incident shows. NotFound without one of that number."""
     found = await one(conn, number) if 0 < number < 2**63 else None
     if found is None:
         raise NotFound.of("incident")
     why = diagnosis(found["timeline"])
-    steps = [(name, found[name], found[name] - found["began_at"]) for name in _STEPS if found[name]]
-    told = {"found": found, "why": why, "steps": steps, "symptom": BY_ID.get(found["symptom"]), "words": words}
-    return told | await what_can_be_done(conn, now, found, why)
+    return {
+        "found": found,
+        "known": await named_firms(request, conn),
+        "page_of": page_of,
+        "steps": [(name, found[name], found[name] - found["began_at"]) for name in _STEPS if found[name]],
+        "symptom": BY_ID.get(found["symptom"]),
+        "why": why,
+        "words": words,
+        **await what_can_be_done(conn, state_of(request).clock.now(), found, why),
+    }
 
 
 @get("/ops/runbook", opt=operator())

@@ -1,6 +1,5 @@
 """What the load is made of: requests worth a look, costly statements, the cache, live connections, the queue."""
 
-from datetime import timedelta
 from typing import Annotated, Any, Final, Literal
 
 from litestar import Response, get
@@ -16,13 +15,12 @@ from zena.kit.queue.failures import failures
 from zena.kit.scope import Identity
 from zena.kit.state import state_of
 from zena.kit.tally import REPEATED
-from zena.operate.console.desk import REPORT_AGE, answer, last_hour, memo_of, named_firms
+from zena.operate.console.desk import REPORT_AGE, Back, answer, lately, looked_back, memo_of, named_firms
 from zena.operate.metrics.requests import request_called, slowest
 
 #: Why a request is kept.
 Reason = Literal["", "slow", "failed", "repeated", "denied", "statement", "sample"]
 Route = Annotated[str, Meta(max_length=200)]
-_BACK: Final = timedelta(hours=24)
 _MOST: Final = 50
 _HELD: Final = 100
 
@@ -34,18 +32,21 @@ async def requests(
     identity: Identity,
     route: FromQuery[Route] = "",
     reason: FromQuery[Reason] = "",
+    back: FromQuery[Back] = "1h",
 ) -> Response[str]:
-    """The slowest kept requests of the last day, and the routes of the last hour."""
+    """The slowest kept requests, and the routes, the busiest first."""
 
     async def read(conn: Raw) -> dict[str, Any]:
         now, wanted = state_of(request).clock.now(), route.strip()
+        since, name = now - looked_back(back), f"requests:{reason}:{back}"
 
         async def look() -> list[dict[str, Any]]:
-            return await slowest(conn, now - _BACK, route=wanted or None, kept_for=reason or None, limit=_MOST)
+            return await slowest(conn, since, route=wanted or None, kept_for=reason or None, limit=_MOST)
 
-        kept = await look() if wanted else await memo_of(request).get(f"requests:{reason}", now, REPORT_AGE, look)
-        found = await last_hour(request, conn, "http")
-        return {"kept": kept, "route": route, "reason": reason, "routes": found["http"]["routes"][:_MOST]}
+        kept = await look() if wanted else await memo_of(request).get(name, now, REPORT_AGE, look)
+        found = await lately(request, conn, back, "http")
+        routes = found["http"]["routes"][:_MOST]
+        return {"kept": kept, "route": route, "reason": reason, "back": back, "routes": routes}
 
     return await answer(request, session, identity, "ops/requests.html", read)
 
@@ -66,42 +67,52 @@ async def one_request(
 
 
 @get("/ops/queries", opt=operator())
-async def queries(request: AnyRequest, session: AsyncSession, identity: Identity) -> Response[str]:
-    """The statements that took most of the database's time in the last hour."""
-    return await _of_the_hour(request, session, identity, "ops/queries.html", "database")
+async def queries(
+    request: AnyRequest, session: AsyncSession, identity: Identity, back: FromQuery[Back] = "1h"
+) -> Response[str]:
+    """The statements that took most of the database's time."""
+    return await _lately(request, session, identity, back, "ops/queries.html", "database")
 
 
 @get("/ops/cache", opt=operator())
-async def cache(request: AnyRequest, session: AsyncSession, identity: Identity) -> Response[str]:
+async def cache(
+    request: AnyRequest, session: AsyncSession, identity: Identity, back: FromQuery[Back] = "1h"
+) -> Response[str]:
     """How often each family of figures was answered from the cache, and why not."""
-    return await _of_the_hour(request, session, identity, "ops/cache.html", "cache")
+    return await _lately(request, session, identity, back, "ops/cache.html", "cache")
 
 
 @get("/ops/realtime", opt=operator())
-async def realtime(request: AnyRequest, session: AsyncSession, identity: Identity) -> Response[str]:
+async def realtime(
+    request: AnyRequest, session: AsyncSession, identity: Identity, back: FromQuery[Back] = "1h"
+) -> Response[str]:
     """Live connections: who takes them, how soon listeners are told, how connections ended."""
 
     async def read(conn: Raw) -> dict[str, Any]:
-        return {"report": await last_hour(request, conn, "realtime"), "known": await named_firms(request, conn)}
+        found = await lately(request, conn, back, "realtime")
+        return {"report": found, "back": back, "known": await named_firms(request, conn)}
 
     return await answer(request, session, identity, "ops/realtime.html", read)
 
 
 @get("/ops/queue", opt=operator())
-async def queue(request: AnyRequest, session: AsyncSession, identity: Identity) -> Response[str]:
+async def queue(
+    request: AnyRequest, session: AsyncSession, identity: Identity, back: FromQuery[Back] = "1h"
+) -> Response[str]:
     """What waits, runs and is held. Messages of failures are left out: they may quote what a firm wrote."""
 
     async def read(conn: Raw) -> dict[str, Any]:
-        return {"report": await last_hour(request, conn, "queue"), "held": await failures(conn, limit=_HELD)}
+        found = await lately(request, conn, back, "queue")
+        return {"report": found, "back": back, "held": await failures(conn, limit=_HELD)}
 
     return await answer(request, session, identity, "ops/queue.html", read)
 
 
-async def _of_the_hour(
-    request: AnyRequest, session: AsyncSession, identity: Identity, template: str, part: str
+async def _lately(
+    request: AnyRequest, session: AsyncSession, identity: Identity, back: Back, template: str, part: str
 ) -> Response[str]:
     async def read(conn: Raw) -> dict[str, Any]:
-        return {"report": await last_hour(request, conn, part)}
+        return {"report": await lately(request, conn, back, part), "back": back}
 
     return await answer(request, session, identity, template, read)
 

@@ -36,7 +36,7 @@ async def give(request: AnyRequest, session: AsyncSession, identity: Identity, n
     if await missing_step(session, identity, state.clock.now()):
         return see_other(request, f"/confirm?next={quote(here, safe='/')}")
     async with reading(state) as conn:
-        shown = await incident_page(conn, state.clock.now(), number)
+        shown = await incident_page(request, conn, number)
     form = await request.form()
     context = shown | {"frame": "ops/still.html", "place": PLACE, "back": _number(form)}
     try:

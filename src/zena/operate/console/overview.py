@@ -16,7 +16,7 @@ from zena.kit.state import state_of
 from zena.operate.backup.standing import newest_proved
 from zena.operate.changes import listed
 from zena.operate.console.charts import line, marks
-from zena.operate.console.desk import REPORT_AGE, answer, last_hour, memo_of
+from zena.operate.console.desk import REPORT_AGE, answer, lately, memo_of
 from zena.operate.incidents import listing as incidents
 from zena.operate.metrics.over_time import SPANS, Moment, Span, over_time
 from zena.operate.symptoms.catalogue import SYMPTOMS
@@ -51,7 +51,7 @@ async def overview(
     async def read(conn: Raw) -> dict[str, Any]:
         now, shown = state_of(request).clock.now(), SPANS[span]
         merged = USERS if shown.resolution is None else [TOGETHER]
-        found = await last_hour(request, conn, *_PARTS)
+        found = await lately(request, conn, "1h", *_PARTS)
         moments: list[Moment] = await memo_of(request).get(
             f"charts:{span}", now, _AGE[span], lambda: over_time(conn, merged, shown, now)
         )

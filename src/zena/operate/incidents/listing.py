@@ -1,10 +1,12 @@
 """Incidents as they are read: in a list, and one with its timeline."""
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Final
 
 from zena.kit.db import Raw
 from zena.operate.incidents import timeline
+from zena.operate.incidents.reach import reach
 
 _READ: Final = """
 SELECT i.id, i.symptom, i.scope, i.severity, i.says, i.cause, i.parent_id, i.began_at, i.opened_at, i.acked_at,
@@ -40,7 +42,7 @@ async def one(conn: Raw, incident: int) -> dict[str, Any] | None:
     """Return an incident with its consequences, its timeline and who was told of it; None without one of that number.
 
     `intact` tells whether the chain of hashes over the timeline holds, `now` what was measured last while it is open,
-    `statement` the text of the one that its scope stands for, if it does.
+    `statement` the text of the one that its scope stands for, if it does, `reach` whom it reached.
     """
     row = await conn.fetchrow(_ONE, incident)
     if row is None:
@@ -51,7 +53,8 @@ async def one(conn: Raw, incident: int) -> dict[str, Any] | None:
     notices = [dict(notice) for notice in await conn.fetch(_NOTICES, incident)]
     now = None if row["closed_at"] else await conn.fetchval(_NOW, row["symptom"], row["scope"])
     statement = await conn.fetchval(_CALLED, row["scope"])
-    more = {"intact": intact, "notices": notices, "now": now, "statement": statement}
+    met = await reach(conn, row["began_at"], row["closed_at"] or await conn.fetchval("SELECT now()"))
+    more = {"intact": intact, "notices": notices, "now": now, "statement": statement, "reach": asdict(met)}
     return dict(row) | {"children": children, "timeline": told} | more
 
 

@@ -19,6 +19,7 @@ def _head(found: dict[str, Any]) -> Iterator[str]:
     yield f"# Incident {found['id']}: {symptom.title if symptom else found['symptom']}{scope}"
     yield ""
     yield f"{found['severity'].capitalize()}, {found['state']}. {found['says']}"
+    yield from ("", f"Whom it reached: {found['reach']['says']}.", "")
     if found["parent_id"]:
         yield f"A consequence of incident {found['parent_id']}."
     if found["children"]:

@@ -12,6 +12,7 @@ from typing import Any, BinaryIO, Final
 import msgspec
 
 from zena.kit.logfile import rotated
+from zena.kit.logs.channels import CANARY
 
 Line = dict[str, Any]
 
@@ -24,7 +25,10 @@ _BEGIN: Final = b'{"at": "'
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which lines are looked for; what is None or empty is not asked about. `text` in any case of letters."""
+    """Which lines are looked for; what is None or empty is not asked about. `text` in any case of letters.
+
+    Lines by which a process tries whether errors can be read are none, unless `canaries` are wanted.
+    """
 
     channels: tuple[str, ...] = ()
     level: str = "debug"
@@ -32,6 +36,7 @@ class Wanted:
     request: str | None = None
     tenant: str | None = None
     since: datetime | None = None
+    canaries: bool = False
 
     def may_fit(self, line: bytes) -> bool:
         """Tell whether a line is worth decoding."""
@@ -41,7 +46,8 @@ class Wanted:
 
     def fits(self, line: Line) -> bool:
         return (
-            _severity(line) >= LEVELS.index(self.level)
+            (self.canaries or line.get("logger") != CANARY)
+            and _severity(line) >= LEVELS.index(self.level)
             and (self.request is None or line.get("request_id") == self.request)
             and (self.tenant is None or str(line.get("tenant")) == self.tenant)
             and (self.since is None or when(line) >= self.since)

@@ -1,4 +1,7 @@
-"""Series of a window, merged over processes. Short windows are read from points, longer ones from rollups."""
+"""Series of a window, merged over processes. Short windows are read from points, longer ones from rollups.
+
+What the rollups do not hold yet is read from points, so that a long look back sees what a short one does.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -22,7 +25,17 @@ SELECT s.metric, s.label, sums.n, sums.bad, sums.slow, sums.total, sums.peak, sk
   FROM sums JOIN sketch USING (series_id) JOIN ops.series s ON s.id = series_id ORDER BY s.metric, s.label
 """
 _POINT: Final = _READ.format(source="ops.point WHERE minute >= $1 AND minute < $2")
-_ROLLUP: Final = _READ.format(source="ops.rollup WHERE bucket >= $1 AND bucket < $2 AND resolution = $4")
+#: The bucket that was merged last may lack its last minutes: from where it begins, points are read.
+_ROLLUP: Final = _READ.format(
+    source="""(
+  SELECT series_id, n, bad, slow, total, peak, bins, counts FROM ops.rollup
+   WHERE resolution = $4 AND bucket >= $1 AND bucket < (SELECT at FROM merged)
+   UNION ALL
+  SELECT series_id, n, bad, slow, total, peak, bins, counts FROM ops.point
+   WHERE minute >= greatest($1, (SELECT at FROM merged)) AND minute < $2) AS known WHERE true"""
+).replace(
+    "WITH p", "WITH merged AS (SELECT max(bucket) AS at FROM ops.rollup WHERE resolution = $4 AND bucket < $2), p", 1
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,6 +77,10 @@ class Remedy:
     def symptoms(self) -> frozenset[str]:
         return frozenset(symptom for symptom, _ in self.answers)
 
+    def against(self, symptom: str) -> list[str]:
+        """Return the causes of a symptom that it answers."""
+        return sorted(cause for answered, cause in self.answers if answered == symptom)
+
 
 @dataclass(frozen=True, slots=True)
 class Planned:

@@ -1,4 +1,4 @@
-"""One process of ours that does not read on, or says nothing: another takes its place, then it ends in order."""
+"""One process of ours that reads no events, says nothing, or logs nothing: another takes its place, then it ends."""
 
 import asyncio
 import os
@@ -15,6 +15,7 @@ from zena.operate.realtime.processes import processes
 from zena.operate.remedies.contract import Plan, Refused, Remedy, Risk, Target, Tell
 from zena.operate.restarting import Note, NotReplaced, replaced, supervisors
 from zena.operate.symptoms.contract import Look
+from zena.operate.symptoms.e1_lost_errors import IN_PROCESS
 from zena.operate.symptoms.w2_silent_sockets import stuck_after
 
 #: How symptoms name a process.
@@ -27,14 +28,14 @@ _SILENT: Final = """
 SELECT facts ? 'ended' OR seen_at < now() - interval '35 seconds' FROM ops.heartbeat WHERE process = $1::text::uuid
 """
 _SAID: Final = """
-SELECT facts -> 'live' AS live FROM ops.heartbeat
+SELECT process, facts -> 'live' AS live FROM ops.heartbeat
  WHERE role = $1 AND host = $2 AND pid = $3 AND seen_at > now() - interval '35 seconds' AND NOT facts ? 'ended'
  ORDER BY started_at DESC LIMIT 1
 """
 
 
 async def _plan(look: Look, target: Target) -> Plan:
-    one, touches = await _deaf(look, target) if target.symptom.id == "W2" else await _mute(look)
+    one, touches = await _STUCK[target.symptom.id](look, target)
     if one["host"] != socket.gethostname():
         raise Refused(f"{_named(one)} is on another machine than this: plan and apply it there")
     if one["pid"] == os.getpid():
@@ -65,7 +66,7 @@ async def _deaf(look: Look, target: Target) -> tuple[dict[str, Any], dict[str, i
     return there[-1], {"live connections": live["connections"], "firms": live["tenants"]}
 
 
-async def _mute(look: Look) -> tuple[dict[str, Any], dict[str, int]]:
+async def _mute(look: Look, _: Target) -> tuple[dict[str, Any], dict[str, int]]:
     """Return the worker that has said nothing for longest and was not replaced, of this machine if there is one."""
     silent = [one | {"role": "worker"} for one in await workers(look.conn) if not one["alive"] and not one["replaced"]]
     if not silent:
@@ -73,6 +74,21 @@ async def _mute(look: Look) -> tuple[dict[str, Any], dict[str, int]]:
     here = [one for one in silent if one["host"] == socket.gethostname()]
     first = max(here or silent, key=lambda one: one["silent_for"])
     return first, {"jobs it holds": int(await look.conn.fetchval(_HELD) or 0)}
+
+
+async def _unheard(look: Look, target: Target) -> tuple[dict[str, Any], dict[str, int]]:
+    """Return the process whose errors cannot be read."""
+    found = _SCOPE.fullmatch(target.scope)
+    if found is None or not target.reading.over:
+        raise Refused(f"no process logs in vain: {target.reading.says}")
+    row = await look.conn.fetchrow(_SAID, found[1], found[2], int(found[3]))
+    if row is None:
+        raise Refused(f"{target.scope} gives no sign of life any more")
+    return {"process": row["process"], "role": found[1], "host": found[2], "pid": int(found[3])}, {}
+
+
+#: How the one to replace is found, by symptom.
+_STUCK: Final = {"W2": _deaf, "Q1": _mute, "E1": _unheard}
 
 
 def _kept(folder: Path, one: Mapping[str, Any]) -> tuple[str, Path, Note]:
@@ -115,7 +131,8 @@ async def _gone(look: Look, acts_on: Mapping[str, Any]) -> bool:
     return float(live.get("tail_seconds") or 0.0) <= stuck_after(look.pace)
 
 
+_ANSWERS: Final = frozenset({("W2", "stuck_reader"), ("Q1", "worker_frozen"), *(("E1", cause) for cause in IN_PROCESS)})
 REPLACE_PROCESS: Final = Remedy(
-    "replace_process", "start another process beside one that is stuck, and end that one",
-    frozenset({("W2", "stuck_reader"), ("Q1", "worker_frozen")}), Risk.INFRASTRUCTURE, _plan, _apply, _gone,
+    "replace_process", "start another process beside one that is stuck, and end that one", _ANSWERS,
+    Risk.INFRASTRUCTURE, _plan, _apply, _gone,
 )  # fmt: skip

@@ -16,6 +16,7 @@ from zena.kit.ids import new_id
 from zena.kit.logs import ERRORS, get_logger, log_state
 from zena.kit.realtime.standing import standing
 from zena.operate.logs import groups
+from zena.operate.logs.canary import Canary
 from zena.operate.telemetry.cells import Series
 from zena.operate.telemetry.recorder import Recorder
 from zena.operate.telemetry.ring import Ring
@@ -76,6 +77,7 @@ class Flusher:
         self._url = state.db.options.direct_url or state.db.options.url
         self._conn: Raw | None = None
         self._ids: dict[Series, int] = {}
+        self._canary = Canary(state.clock, state.settings.pace)
         self._ring = Ring(state.settings.data_dir / "telemetry", f"{role}-{os.getpid()}")
 
     async def run(self) -> None:
@@ -84,6 +86,7 @@ class Flusher:
             self._ring.open()
         try:
             while True:
+                await self._canary.look()
                 await self.flush()
                 await asyncio.sleep(EVERY * self._state.settings.pace)
         finally:
@@ -131,7 +134,7 @@ class Flusher:
                 "lost_minutes": self.recorder.lost,
                 "dropped_requests": self.recorder.requests.dropped,
                 "dropped_lines": log_lines.dropped,
-                "log_trouble": log_lines.trouble,
+                "log_trouble": log_lines.trouble or self._canary.trouble,
             }
             if self._state.hub is not None:
                 facts["live"] = standing(self._state.hub)

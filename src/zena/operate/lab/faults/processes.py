@@ -149,6 +149,20 @@ async def _folder_gone(place: Place) -> AsyncIterator[None]:
         await _put_back(place)
 
 
+@asynccontextmanager
+async def _emptied(place: Place) -> AsyncIterator[None]:
+    """Something empties the file again and again, as `copytruncate` does with what was written meanwhile."""
+
+    async def empty() -> None:
+        while True:
+            with suppress(FileNotFoundError):
+                os.truncate(_logs(place) / "app.log", 0)
+            await asyncio.sleep(_OFTEN)
+
+    async with beside(empty()):
+        yield
+
+
 def _logs(place: Place) -> Path:
     return place.data_dir / "logs"
 
@@ -164,4 +178,5 @@ FAULTS: Final = (
           broken=_folder_lost),
     Fault("log-folder-taken", "something else lies where the logs were", "E1", "files",
           heal=_put_back, broken=_folder_gone),
+    Fault("log-emptied", "something empties the log", "E1", "emptied", broken=_emptied),
 )  # fmt: skip
