@@ -27,7 +27,8 @@ _SERIES: Final = "INSERT INTO ops.series (metric, label) VALUES ($1, $2) ON CONF
 
 
 async def make_operator(state: State, firm: Firm, http: Any) -> As:
-    """Make the firm's owner an operator who came in through the second factor a moment ago."""
+    """Make the firm's owner an operator who came in through the second factor just now and has looked at nothing."""
+    forget(http)
     caller = firm.people[Role.OWNER]
     await as_ops(state, _STEPPED_UP, user=caller.user)
     await as_ops(state, "UPDATE session SET authenticated_at = now() WHERE user_id = :user", user=caller.user)

@@ -17,7 +17,7 @@ from sqlalchemy.exc import ProgrammingError
 
 from tests.factories import Firm
 from tests.factories.visits import visiting
-from tests.operate.console import forget, make_operator
+from tests.operate.console import make_operator
 from tests.operate.log_files import everything, lines, logging_to, until
 from zena.accounts.permissions import Role
 from zena.kit.csrf import form_token
@@ -257,7 +257,6 @@ async def test_the_console_shows_kinds_and_lines_without_what_was_said(
     with logging_to(folder):
         fail(f"unquoted {WORD}")
         assert await Flusher(state, Recorder(Requests()), "web").flush()
-    forget(http)
     shown = await operator.get("/ops/logs?span=1h")
     assert shown.status_code == 200
     assert {"BROKEN", "KeyError", "tests.operate.test_logs:fail"} <= set(re.split(r"[<>\s]+", shown.text))
