@@ -214,7 +214,9 @@ async def final(ops: Any, tenant: UUID, ground: Ground) -> Final:
 
 
 HELD = """
-SELECT job.entrypoint, log.status, log.created, log.traceback FROM queue.pgqueuer AS job
+SELECT job.entrypoint, log.status, log.created, log.traceback ->> 'exception_type' AS what,
+       log.traceback ->> 'exception_message' AS says, right(log.traceback ->> 'traceback', 1500) AS stack
+  FROM queue.pgqueuer AS job
   JOIN queue.pgqueuer_log AS log ON log.job_id = job.id WHERE job.status = 'failed' ORDER BY log.id
 """
 
@@ -230,7 +232,8 @@ async def check_jobs(scene: Scene, ops: Any) -> None:
     ended = "SELECT job_id, count(*) FROM queue.pgqueuer_log WHERE entrypoint = $1 AND status = 'successful' GROUP BY 1"
     runs = await ops.fetch(ended, JOB)
     assert (len(runs), {row["count"] for row in runs} <= {1}) == (invitations, True)
-    assert [dict(row) for row in await ops.fetch(HELD)] == []
+    held = [dict(row) for row in await ops.fetch(HELD)]
+    assert held == [], "\n".join(map(str, held))
     assert scene.invited <= set(scene.post.receivers)
 
 

@@ -99,9 +99,11 @@ class WorkerQueries(Queries):
             else:
                 await super().retry_job(job, delay, traceback_record)
             await self.driver.execute(WAKE)
-        except CONNECTION_ERRORS:
-            # Raising would hold the job for good. Left alone its heartbeat goes stale and a worker takes it again.
-            log.warning("retry not stored, the job's heartbeat will lapse", job=job.id, job_name=job.entrypoint)
+        except Exception as error:  # noqa: BLE001 - a lost server shows in more ways than there are names for
+            # Raising would hold the job for good. Left alone its heartbeat goes stale and a worker takes it again,
+            # which counts as an attempt: what can never be stored ends by that.
+            about = {"job": job.id, "job_name": job.entrypoint, "error": type(error).__name__}
+            log.warning("retry not stored, the job's heartbeat will lapse", **about)
 
     def _running(self, entrypoints: list[QueueEntrypoint]) -> list[QueueEntrypoint]:
         return [] if self.closed() else [name for name in entrypoints if name not in self.paused]
