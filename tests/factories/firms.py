@@ -7,17 +7,26 @@ from typing import Any
 from uuid import UUID
 
 import httpx
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from zena.accounts.permissions import Role, permissions_of
-from zena.kit.db import Database
+from zena.kit.db import Database, raw
 from zena.kit.ids import new_id
 from zena.kit.scope import Scope
 from zena.kit.uow import enter_tenant, unit_of_work
 
 ROLES = tuple(Role)
 COOKIE = "__Host-zena"
+_FIRM = """
+INSERT INTO tenant (id, name, slug) VALUES ('{0.tenant}', 'Firm ' || right('{0.slug}', 4), '{0.slug}');
+INSERT INTO tenant_head (tenant_id) VALUES ('{0.tenant}')"""
+_PERSON = """
+SELECT set_config('app.user', '{who.user}', true);
+INSERT INTO user_account (id, email, name) VALUES ('{who.user}', '{who.email}', '{name}');
+INSERT INTO membership (tenant_id, id, user_id, role, is_default)
+VALUES ('{firm.tenant}', '{who.member}', '{who.user}', '{who.role}', true);
+INSERT INTO session (id, user_id, token_hash, form_secret, active_tenant, expires_at, idle_seconds)
+VALUES ('{who.session}', '{who.user}', '\\x{digest}', '\\x{secret}', '{firm.tenant}',
+        now() + interval '1 day', 86400)"""
 
 
 @dataclass(slots=True)
@@ -95,43 +104,24 @@ class As:
 
 
 async def make_firm(db: Database, *, roles: tuple[Role, ...] = ROLES) -> Firm:
-    """Create a tenant with one signed-in person for each role."""
+    """Create a tenant with one signed-in person for each role.
+
+    In one message, for most tests begin with this: every value is of our making and needs no quoting.
+    """
     firm = Firm(new_id(), f"firm-{secrets.token_hex(5)}")
+    firm.people = {role: _person(firm, role) for role in roles}
     async with unit_of_work(db) as session:
         await enter_tenant(session, firm.tenant)
-        await session.execute(
-            text("INSERT INTO tenant (id, name, slug) VALUES (:id, :name, :slug)"),
-            {"id": firm.tenant, "name": f"Firm {firm.slug[-4:]}", "slug": firm.slug},
-        )
-        await session.execute(text("INSERT INTO tenant_head (tenant_id) VALUES (:id)"), {"id": firm.tenant})
-        for role in roles:
-            firm.people[role] = await _person(session, firm, role)
+        people = [_signed_in(firm, who) for who in firm.people.values()]
+        await (await raw(session)).execute(";".join([_FIRM.format(firm), *people]))
     return firm
 
 
-async def _person(session: AsyncSession, firm: Firm, role: Role) -> Caller:
+def _person(firm: Firm, role: Role) -> Caller:
     cookie = secrets.token_urlsafe(32)
-    caller = Caller(new_id(), new_id(), f"{role}@{firm.slug}.test", role, new_id(), cookie, secrets.token_bytes(32))
-    await enter_tenant(session, firm.tenant, caller.user)
-    await session.execute(
-        text("INSERT INTO user_account (id, email, name) VALUES (:id, :email, :name)"),
-        {"id": caller.user, "email": caller.email, "name": f"{role.title()} of {firm.slug[-4:]}"},
-    )
-    await session.execute(
-        text("INSERT INTO membership (tenant_id, id, user_id, role, is_default) VALUES (:t, :id, :user, :role, true)"),
-        {"t": firm.tenant, "id": caller.member, "user": caller.user, "role": role},
-    )
-    await session.execute(
-        text(
-            "INSERT INTO session (id, user_id, token_hash, form_secret, active_tenant, expires_at, idle_seconds)"
-            " VALUES (:id, :user, :hash, :secret, :tenant, now() + interval '1 day', 86400)"
-        ),
-        {
-            "id": caller.session,
-            "user": caller.user,
-            "hash": hashlib.sha256(cookie.encode()).digest(),
-            "secret": caller.form_secret,
-            "tenant": firm.tenant,
-        },
-    )
-    return caller
+    return Caller(new_id(), new_id(), f"{role}@{firm.slug}.test", role, new_id(), cookie, secrets.token_bytes(32))
+
+
+def _signed_in(firm: Firm, who: Caller) -> str:
+    name, digest = f"{who.role.title()} of {firm.slug[-4:]}", hashlib.sha256(who.cookie.encode()).hexdigest()
+    return _PERSON.format(firm=firm, who=who, name=name, digest=digest, secret=who.form_secret.hex())

@@ -30,7 +30,7 @@ async def test_B01_each_caller_gets_the_status_of_its_row(
     row: Row, caller: str, state: State, http: httpx.AsyncClient, shared_world: Furnished
 ) -> None:
     changes = row.method not in SAFE and row.expected(caller) < 400
-    world = await furnish(state) if changes else shared_world
+    world = await furnish(state, row) if changes else shared_world
     response = await _call(row, caller, world, http)
     assert response.status_code == row.expected(caller), response.text[:600]
     if caller == "other_tenant" and row.expected(caller) < 500:

@@ -8,7 +8,7 @@ from tests.factories import Firm, make_firm
 from tests.matrix import Row
 from zena.kit.state import State
 
-MATRICES = ("accounts.matrix", "work.matrix", "work.matrix_pages", "insight.matrix", "operate.matrix", "matrix.shells")
+MATRICES = ("matrix.shells", "accounts.matrix", "work.matrix", "work.matrix_pages", "insight.matrix", "operate.matrix")
 
 
 @dataclass(slots=True)
@@ -30,11 +30,14 @@ def all_rows() -> list[Row]:
     return [row for module in slice_matrices() for row in getattr(module, "ROWS")]  # noqa: B009 - a module of unknown type
 
 
-async def furnish(state: State) -> Furnished:
+async def furnish(state: State, row: Row | None = None) -> Furnished:
+    """Make a world for all rows, or for one: of what the slices before its own and its own make."""
     world = Furnished(await make_firm(state.db), await make_firm(state.db), {})
     for module in slice_matrices():
         if hasattr(module, "furnish"):
             world.ids |= await module.furnish(state, world.firm)
+        if row in getattr(module, "ROWS"):  # noqa: B009 - a module of unknown type
+            break
     return world
 
 
