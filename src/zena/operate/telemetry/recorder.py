@@ -14,7 +14,7 @@ from zena.kit.tally import REPEATED, Tally, caller
 from zena.kit.visit import Visit, current_visit
 from zena.operate.telemetry import limits
 from zena.operate.telemetry.cells import Cell, Series
-from zena.operate.telemetry.requests import Kept, Requests
+from zena.operate.telemetry.requests import Kept, Requests, why_kept
 from zena.operate.telemetry.sketch import bin_of
 
 #: Labels of one metric that are told apart within a minute; what comes after counts as `other`.
@@ -24,7 +24,9 @@ MINUTES: Final = 15
 #: Requests that are noted before they are counted, all at once.
 BATCH: Final = 64
 _STATEMENTS: Final = 2_000
-_FAILED: Final = 500
+_REFUSED, _FAILED = 400, 500
+#: What takes longer may be slow, milliseconds: whether it is depends on what was asked.
+_SOON_SLOW: Final = min(limits.DASHBOARD, limits.API, limits.PAGE, limits.HEAVY)
 #: Where people sign in with a password.
 SIGN_IN: Final = frozenset({"POST /sign-in", "POST /api/v1/auth/login"})
 _SIGNED_IN: Final = frozenset({"dashboard", "api", "page"})
@@ -58,15 +60,27 @@ class Recorder:
         self._sent: dict[str, Cell] = {}  # the same by the statement's text
         self._labels: dict[str, int] = {}
         self._statements: dict[str, Statement] = {}
-        self._requests: list[tuple[float, str, str, int, float, Visit | None]] = []  # noted, not yet counted
+        self._requests: list[tuple[str, str, int, float, str | None, bool]] = []  # noted, not yet counted
         self._queries: defaultdict[str, list[float]] = defaultdict(list)  # milliseconds by statement
         self._noted: list[tuple[str, str, float, bool, bool]] = []
 
     def request(self, route: str, method: str, status: int, seconds: float) -> None:
+        """Note a request, to be counted later; one worth a look is kept at once.
+
+        Noted are plain values: a visit that was held until then would be walked through by the garbage collector.
+        """
         now = self._now()
         if now >= self._end or len(self._requests) >= BATCH:
             self.settle()
-        self._requests.append((now, route, method, status, seconds * 1000, current_visit()))
+        ms, visit = seconds * 1000, current_visit()
+        if visit is None:
+            self._requests.append((route, method, status, ms, None, False))
+            return
+        self._requests.append((route, method, status, ms, visit.tenant, visit.user is not None))
+        tally = visit.tally
+        sampled = self.requests.is_sample()
+        if sampled or status >= _REFUSED or ms > _SOON_SLOW or tally.slow or tally.queries >= REPEATED:
+            self._keep(visit, now, method, route, status, ms, sampled=sampled)
 
     def query(self, statement: str, seconds: float) -> None:
         """Note a statement. Called several times per request, so it is counted later."""
@@ -123,24 +137,25 @@ class Recorder:
         if self._now() >= self._end:
             self._begin()
 
-    def _count(self, now: float, route: str, method: str, status: int, ms: float, visit: Visit | None) -> None:
-        family = limits.family_of(route)
-        if family in _SIGNED_IN and (visit is None or visit.user is None):
-            family = "anonymous"  # sent to sign-in in no time: would only flatter the figures of those who work
+    def _count(self, route: str, method: str, status: int, ms: float, tenant: str | None, signed_in: bool) -> None:  # noqa: FBT001 - by name costs more
+        family = _family(route, signed_in)
         bad = status >= _FAILED
         slow = not bad and ms > limits.slow_after(family)
-        name = f"{method} {route}" if route else f"{method} (no route)"
-        number = bin_of(ms)
+        name, number = _named(method, route), bin_of(ms)
         self._add(_HTTP[family], name, ms, number, bad, slow)
         if name in SIGN_IN:
             self._add("sign_in", "password", ms, number, bad, slow=False)
-        if visit is None:
-            return
-        if visit.tenant is not None and family != "own":
-            self._add("tenant", visit.tenant, ms, number, bad, slow)
-        tally = visit.tally
+        if tenant is not None and family != "own":
+            self._add("tenant", tenant, ms, number, bad, slow)
+
+    def _keep(  # noqa: PLR0913 - as the hook gives them
+        self, visit: Visit, now: float, method: str, route: str, status: int, ms: float, *, sampled: bool
+    ) -> None:
+        """Keep a request whole if there is a reason to."""
+        tally, name = visit.tally, _named(method, route)
+        slow = status < _FAILED and ms > limits.slow_after(_family(route, visit.user is not None))
         repeated = tally.queries >= REPEATED and any(sent.times >= REPEATED for sent in tally.statements.values())
-        why = self.requests.why(status, slow=slow, repeated=repeated, statement=tally.slow)
+        why = why_kept(status, slow=slow, repeated=repeated, statement=tally.slow, sampled=sampled)
         if why is not None:
             at, costs = datetime.fromtimestamp(now, UTC), self._costs(tally)
             self.requests.keep(Kept.of(visit, at=at, name=name, status=status, ms=ms, why=why, statements=costs))
@@ -208,6 +223,16 @@ class Recorder:
             }
             for text, sent in costly
         ]
+
+
+def _family(route: str, signed_in: bool) -> str:  # noqa: FBT001 - by name costs more
+    """Return what a request is measured as. Who is sent to sign-in in no time would flatter the figures of others."""
+    family = limits.family_of(route)
+    return "anonymous" if family in _SIGNED_IN and not signed_in else family
+
+
+def _named(method: str, route: str) -> str:
+    return f"{method} {route}" if route else f"{method} (no route)"
 
 
 def normal(statement: str) -> str:

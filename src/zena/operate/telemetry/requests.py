@@ -78,16 +78,9 @@ class Requests:
         self.dropped = 0
         self._seen = itertools.count(1)
 
-    def why(self, status: int, *, slow: bool, repeated: bool, statement: bool = False) -> str | None:
-        """Return why a request is kept: failed, slow, repeated, denied, statement, sample; None for most."""
-        number = next(self._seen)
-        if status < _FAILED and not (slow or repeated or statement or status in _DENIED or number % SAMPLE == 0):
-            return None  # most: naming no reason must cost nothing
-        reasons = (
-            ("failed", status >= _FAILED), ("slow", slow), ("repeated", repeated), ("denied", status in _DENIED),
-            ("statement", statement), ("sample", number % SAMPLE == 0),
-        )  # fmt: skip
-        return next((reason for reason, holds in reasons if holds), None)
+    def is_sample(self) -> bool:
+        """Tell whether this one, of all that are asked about, is one in a hundred."""
+        return next(self._seen) % SAMPLE == 0
 
     def keep(self, record: Kept) -> None:
         if len(self.waiting) >= MOST:
@@ -99,3 +92,12 @@ class Requests:
         taken = list(self.waiting)
         self.waiting.clear()
         return taken
+
+
+def why_kept(status: int, *, slow: bool, repeated: bool, statement: bool, sampled: bool) -> str | None:
+    """Return why a request is kept: failed, slow, repeated, denied, statement, sample; None without a reason."""
+    reasons = (
+        ("failed", status >= _FAILED), ("slow", slow), ("repeated", repeated), ("denied", status in _DENIED),
+        ("statement", statement), ("sample", sampled),
+    )  # fmt: skip
+    return next((reason for reason, holds in reasons if holds), None)
