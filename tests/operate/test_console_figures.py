@@ -16,6 +16,7 @@ from zena.kit.state import State
 from zena.operate.console.charts import HEIGHT, WIDTH, line, marks, scale_top
 from zena.operate.console.overview import fates
 from zena.operate.metrics.over_time import SPANS, over_time
+from zena.operate.metrics.read import read_series
 from zena.operate.telemetry.rollup import TOGETHER, USERS, merge_users
 
 
@@ -45,6 +46,38 @@ async def test_an_hour_is_shown_by_the_minute_merged_over_processes_and_series(o
     assert [(one.at, one.n, one.bad, one.per_second) for one in busy] == [(minutes_ago(10), 120, 3, 2.0)]
     assert busy[0].p95_ms == pytest.approx(400, rel=0.02)
     assert {one.p95_ms for one in found if not one.n} == {None}
+
+
+@pytest.mark.parametrize(("since", "until"), [(200, 0), (1000, 130), (125, 63), (3000, 0)])
+async def test_a_long_look_back_adds_hours_fives_and_points_each_minute_once(
+    ops: asyncpg.Connection, since: int, until: int
+) -> None:
+    """One event a minute, merged as far as a worker got, and once more than that in what runs: `since` minutes ago."""
+    metric = f"t.{new_id().hex[:12]}"
+    number, now = await series(ops, metric, "GET /a"), minutes_ago(0)
+    last = {minutes: floored(now, minutes) for minutes in (5, 60)}
+    for minutes, first in last.items():
+        await rollup(ops, minutes, first, number, 1000)
+        for back in range(1, 60 * 60 // minutes):
+            await rollup(ops, minutes, first - timedelta(minutes=minutes * back), number, minutes)
+    for back in range(-1, (now - last[5]) // timedelta(minutes=1) + 1):
+        await point(ops, number, last[5] + timedelta(minutes=back), {10: 1})
+    begin = floored(now - timedelta(minutes=since), 5)
+    end = now + timedelta(minutes=1) if not until else floored(now - timedelta(minutes=until), 5)
+    [found] = await read_series(ops, [metric], begin, end)
+    assert found.n == (end - begin) // timedelta(minutes=1)
+
+
+def floored(at: datetime, minutes: int) -> datetime:
+    return at - timedelta(seconds=at.timestamp() % (minutes * 60))
+
+
+async def rollup(ops: asyncpg.Connection, minutes: int, bucket: datetime, number: int, n: int) -> None:
+    await ops.execute(
+        "INSERT INTO ops.rollup (resolution, bucket, series_id, n, bad, slow, total, peak, bins, counts)"
+        " VALUES ($1, $2, $3, $4, 0, 0, 0, 0, '{1}', ARRAY[$4::bigint])",
+        minutes, bucket, number, n,
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(("span", "resolution", "steps"), [("24h", 5, 96), ("30d", 60, 120)])

@@ -101,7 +101,8 @@ async def test_a_firm_lives_on_a_server_of_somebody_else(server: Server) -> None
 
 async def test_nothing_leaks_between_transactions_of_a_pooler_that_is_restarted(newest: Server, pooler: Pooler) -> None:
     pooled = newest.variables | {"ZENA_DATABASE_DIRECT_URL": newest.url("app"), "ZENA_DATABASE_URL": pooler.url}
-    with installed(**pooled) as site:
+    patient = {"ZENA_POOL_TIMEOUT": "20"}  # the machine is shared: a crowd is to wait for its turn, not to be refused
+    with installed(**pooled | patient) as site:
         site.start()
         site.wait_until_up()
         visitor = await first_owner(site)

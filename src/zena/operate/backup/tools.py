@@ -4,8 +4,9 @@ import asyncio
 import os
 import re
 import shutil
+import tempfile
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import asyncpg
@@ -40,16 +41,19 @@ async def run(program: str, url: str, *arguments: str, script: str | None = None
     Refused with the program's own words when it fails. Cancelled, it is killed.
     """
     variables = {"LC_ALL": "C", "PATH": os.defpath, "PGTZ": "UTC", "PGCONNECT_TIMEOUT": "10"} | _libpq(url)
-    with open(os.devnull if output is None else output, "wb") as sink:  # noqa: PTH123, ASYNC230 - opened once
+    with (
+        open(os.devnull if output is None else output, "wb") as sink,  # noqa: PTH123, ASYNC230 - opened once
+        _holding(script or "") as source,
+    ):
         process = await asyncio.create_subprocess_exec(
             await _find(program, url, variables), *arguments,
             env=variables, cwd="/",
-            stdin=asyncio.subprocess.PIPE,
+            stdin=source,
             stdout=asyncio.subprocess.PIPE if output is None else sink,
             stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip
         try:
-            told, complaint = await process.communicate((script or "").encode())
+            told, complaint = await process.communicate()
         finally:
             if process.returncode is None:
                 process.kill()
@@ -58,6 +62,14 @@ async def run(program: str, url: str, *arguments: str, script: str | None = None
         words = complaint.decode(errors="replace").strip().splitlines()
         raise Refused(f"{program} failed: {' '.join(words[:3]) or process.returncode}", Exit.UNAVAILABLE)
     return told or b""
+
+
+def _holding(text: str) -> IO[bytes]:
+    """Return an unnamed file with a text: writing into a pipe fails where the program ends without having read it."""
+    file = tempfile.TemporaryFile()  # noqa: SIM115 - whoever asks for it closes it
+    file.write(text.encode())
+    file.seek(0)
+    return file
 
 
 def _libpq(url: str) -> dict[str, str]:

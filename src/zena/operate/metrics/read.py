@@ -11,9 +11,8 @@ from typing import Final
 from zena.kit.db import Raw
 from zena.operate.telemetry.sketch import merged, quantile
 
-#: Longest window read from points, and from rollups of five minutes; beyond, from those of an hour.
-POINTS: Final = timedelta(hours=1, minutes=1)  # an hour asked for is whole minutes: the first and the running one too
-FIVE_MINUTES: Final = timedelta(days=2)
+#: Longest window read from points alone. An hour asked for is whole minutes: the first and the running one too.
+POINTS: Final = timedelta(hours=1, minutes=1)
 
 _READ: Final = """
 WITH p AS (SELECT * FROM {source} AND series_id IN (SELECT id FROM ops.series WHERE metric = ANY($3))),
@@ -25,17 +24,27 @@ SELECT s.metric, s.label, sums.n, sums.bad, sums.slow, sums.total, sums.peak, sk
   FROM sums JOIN sketch USING (series_id) JOIN ops.series s ON s.id = series_id ORDER BY s.metric, s.label
 """
 _POINT: Final = _READ.format(source="ops.point WHERE minute >= $1 AND minute < $2")
-#: The bucket that was merged last may lack its last minutes: from where it begins, points are read.
+#: Whole hours from those of an hour, what lies before and after them from those of five minutes, and the latest of
+#: those, which is merged once a minute only, from points.
+_EDGES: Final = """
+WITH last AS (SELECT (SELECT max(bucket) FROM ops.rollup WHERE resolution = 60 AND bucket <= now()) AS hour,
+                     (SELECT max(bucket) FROM ops.rollup WHERE resolution = 5 AND bucket <= now()) AS five),
+edge AS (SELECT date_bin('5 minutes', $1, 'epoch') AS since, coalesce(five, $1) AS points,
+                date_bin('1 hour', $1 + interval '1 hour' - interval '1 microsecond', 'epoch') AS first,
+                coalesce(least(hour, date_bin('1 hour', $2, 'epoch')), $1) AS past FROM last),
+p"""
 _ROLLUP: Final = _READ.format(
     source="""(
   SELECT series_id, n, bad, slow, total, peak, bins, counts FROM ops.rollup
-   WHERE resolution = $4 AND bucket >= $1 AND bucket < (SELECT at FROM merged)
+   WHERE resolution = 60 AND bucket >= (SELECT first FROM edge) AND bucket < (SELECT past FROM edge)
+   UNION ALL
+  SELECT series_id, n, bad, slow, total, peak, bins, counts FROM ops.rollup
+   WHERE resolution = 5 AND bucket >= (SELECT since FROM edge) AND bucket < least($2, (SELECT points FROM edge))
+     AND NOT (bucket >= (SELECT first FROM edge) AND bucket < (SELECT past FROM edge))
    UNION ALL
   SELECT series_id, n, bad, slow, total, peak, bins, counts FROM ops.point
-   WHERE minute >= greatest($1, (SELECT at FROM merged)) AND minute < $2) AS known WHERE true"""
-).replace(
-    "WITH p", "WITH merged AS (SELECT max(bucket) AS at FROM ops.rollup WHERE resolution = $4 AND bucket < $2), p", 1
-)
+   WHERE minute >= greatest($1, (SELECT points FROM edge)) AND minute < $2) AS known WHERE true"""
+).replace("WITH p", _EDGES, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +71,12 @@ class Measured:
 
 
 async def read_series(conn: Raw, metrics: Iterable[str], since: datetime, until: datetime) -> list[Measured]:
-    """Return each series of the given metrics in [since, until)."""
-    wanted, length = list(metrics), until - since
-    if length <= POINTS:
+    """Return each series of the given metrics in [since, until); the ends of a long one may be five minutes off."""
+    wanted = list(metrics)
+    if until - since <= POINTS:
         rows = await conn.fetch(_POINT, since, until, wanted)
     else:
-        rows = await conn.fetch(_ROLLUP, since, until, wanted, 5 if length <= FIVE_MINUTES else 60)
+        rows = await conn.fetch(_ROLLUP, since, until, wanted)
     return [
         Measured(
             row["metric"], row["label"], row["n"], row["bad"], row["slow"], row["total"], row["peak"],
