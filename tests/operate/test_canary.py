@@ -130,6 +130,18 @@ async def test_it_is_over_with_the_first_line_that_is_found(tmp_path: Path) -> N
     assert canary.trouble is None
 
 
+async def test_who_cannot_look_says_nothing_of_what_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none_left(*_: object) -> None:
+        raise OSError(24, "Too many open files")
+
+    hand = Hand()
+    canary = Canary(hand)
+    with logging_to(tmp_path):
+        monkeypatch.setattr("zena.operate.logs.canary.newest", none_left)
+        await looks(canary, hand, 4 * (EVERY // GRACE))
+    assert (canary.trouble, len(lines(tmp_path, "app"))) == (None, 4)
+
+
 async def test_what_the_files_say_themselves_is_not_said_twice(tmp_path: Path) -> None:
     hand = Hand()
     canary, folder = Canary(hand), tmp_path / "logs"

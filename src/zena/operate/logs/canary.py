@@ -53,16 +53,20 @@ class Canary:
             self._word, self._sent_at = new_id().hex, self._clock.now()
             log.error("canary: whether errors can be read", word=self._word)
 
-    def _judge(self, *, found: bool) -> None:
-        self._word, self._missed = "", 0 if found else self._missed + 1
+    def _judge(self, *, found: bool | None) -> None:
+        self._word = ""
+        if found is None:
+            return
+        self._missed = 0 if found else self._missed + 1
         if found:
             self.trouble = None
         elif self._missed >= _MISSES:
             self.trouble = log_silence() or f"what is written to {APP}.log is not in it: something empties it"
 
 
-def _found(folder: Path, wanted: Wanted) -> bool:
+def _found(folder: Path, wanted: Wanted) -> bool | None:
+    """Tell whether the line is there; None where this process cannot look, for want of a file descriptor."""
     try:
         return bool(newest(folder, wanted, 1))
     except OSError:
-        return False
+        return None
