@@ -27,7 +27,12 @@ def slice_matrices() -> list[object]:
 
 
 def all_rows() -> list[Row]:
-    return [row for module in slice_matrices() for row in getattr(module, "ROWS")]  # noqa: B009 - a module of unknown type
+    return [row for module in slice_matrices() for row in rows_of(module)]
+
+
+def rows_of(module: object) -> list[Row]:
+    rows: list[Row] = vars(module)["ROWS"]
+    return rows
 
 
 async def furnish(state: State, row: Row | None = None) -> Furnished:
@@ -36,7 +41,7 @@ async def furnish(state: State, row: Row | None = None) -> Furnished:
     for module in slice_matrices():
         if hasattr(module, "furnish"):
             world.ids |= await module.furnish(state, world.firm)
-        if row in getattr(module, "ROWS"):  # noqa: B009 - a module of unknown type
+        if row in rows_of(module):
             break
     return world
 

@@ -1,16 +1,21 @@
 """E1, the dead man's canary: a process finds out that its errors cannot be read though nothing fails."""
 
+import asyncio
 import logging
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.kit.bed import until as until_true
+from tests.kit.pg import ask
 from tests.operate.log_files import lines, logging_to, until
 from tests.operate.watched import Day, own_day
+from zena.kit.beside import beside
 from zena.kit.embedded import ClusterUrls
 from zena.kit.logs import ERRORS
 from zena.kit.logs.errors import kind_of
@@ -20,6 +25,9 @@ from zena.operate.logs import groups
 from zena.operate.logs.canary import EVERY, GRACE, Canary
 from zena.operate.logs.reading import Wanted, newest
 from zena.operate.symptoms.e1_lost_errors import SYMPTOM, UNCOUNTED
+from zena.operate.telemetry.flush import Flusher
+from zena.operate.telemetry.recorder import Recorder
+from zena.operate.telemetry.requests import Requests
 
 
 class Hand:
@@ -140,6 +148,19 @@ async def test_who_cannot_look_says_nothing_of_what_is_there(tmp_path: Path, mon
         monkeypatch.setattr("zena.operate.logs.canary.newest", none_left)
         await looks(canary, hand, 4 * (EVERY // GRACE))
     assert (canary.trouble, len(lines(tmp_path, "app"))) == (None, 4)
+
+
+async def test_a_fault_in_it_ends_no_measuring(
+    state: State, urls: ClusterUrls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(_: Canary) -> None:
+        raise ValueError("a fault of ours")
+
+    monkeypatch.setattr(Canary, "look", broken)
+    flusher = Flusher(state, Recorder(Requests()), "test")
+    seen = f"SELECT count(*) FROM ops.heartbeat WHERE process = '{flusher.process}'"  # noqa: S608 - ours
+    async with beside(flusher.run()):
+        await until_true(partial(asyncio.to_thread, ask, urls.ops_read, seen), 10)
 
 
 async def test_what_the_files_say_themselves_is_not_said_twice(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Whom an incident reached: counted while it was open, told in numbers, shown by name to operators alone."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
@@ -9,7 +10,8 @@ import asyncpg
 import httpx
 import pytest
 
-from tests.factories import Firm
+from tests.factories import Firm, make_firm
+from tests.kit.pg import ask
 from tests.operate.console import make_operator
 from tests.operate.told import Duty, on_duty
 from zena.kit.embedded import ClusterUrls
@@ -21,7 +23,7 @@ from zena.operate.incidents.report import markdown
 from zena.operate.symptoms import catalogue
 
 AT = datetime(2031, 12, 14, 2, 0, tzinfo=UTC)
-REACHED = "meanwhile 5 of 36 requests were slow, 1 failed, in 1 firm; most: GET /dashboard"
+REACHED = "meanwhile 6 of 37 requests were slow, 1 failed, in 1 firm; most: GET /dashboard"
 
 
 @pytest.fixture
@@ -31,14 +33,16 @@ async def duty(state: State, urls: ClusterUrls) -> AsyncIterator[Duty]:
 
 
 @pytest.fixture
-async def hit(duty: Duty, firm: Firm) -> str:
-    """The firm that meets it, beside one that works on."""
-    day, hit = duty.day, str(firm.tenant)
+async def hit(duty: Duty, firm: Firm, state: State, urls: ClusterUrls) -> str:
+    """The firm that meets it, beside one that works on and one by which the installation tries itself."""
+    day, hit, own = duty.day, str(firm.tenant), await make_firm(state.db)
+    await asyncio.to_thread(ask, urls.superuser, f"UPDATE tenant SET plan = 'probe' WHERE id = '{own.tenant}'")  # noqa: S608 - ours
     day.request("/dashboard", 900, 4, tenant=hit, spread=False)
     await day.look()
     day.later(minutes=3)
     day.request("/dashboard", 20, 30, tenant=str(new_id()), spread=False)
     day.request("/dashboard", 900, 5, tenant=hit, spread=False)
+    day.request("/dashboard", 900, 1, tenant=str(own.tenant), spread=False)
     day.request("/projects", 40, 1, status=500, tenant=hit, spread=False)
     await day.look()
     return hit
@@ -76,11 +80,12 @@ async def test_an_incident_shows_the_screens_and_firms_that_were_hit(
     assert found is not None
     met = found["reach"]
     assert [(each["label"], each["slow"], each["failed"], each["asked"]) for each in met["firms"]] == [(hit, 5, 1, 6)]
-    assert [(each["label"], each["slow"]) for each in met["screens"]] == [("GET /dashboard", 5), ("GET /projects", 0)]
+    assert [(each["label"], each["slow"]) for each in met["screens"]] == [("GET /dashboard", 6), ("GET /projects", 0)]
     assert f"Whom it reached: {REACHED}." in markdown(found)
     page = (await (await make_operator(state, firm, http)).get(f"/ops/incidents/{number}")).text
     assert re.search(rf'href="/ops/tenants\?q={hit}">.*{firm.slug}', page)
     assert 'href="/ops/requests?route=/dashboard"' in page
+    assert "Of 37 requests 6 were slow and 1 failed, in 1 firm." in page
 
 
 def sources() -> Iterator[str]:

@@ -237,6 +237,12 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
      WHERE t.plan <> 'probe'
 $$;
 
+-- The firms by which the installation tries itself: what they meet, nobody does.
+CREATE OR REPLACE FUNCTION gate.own_firms() RETURNS SETOF uuid
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
+    SELECT t.id FROM tenant t WHERE t.plan = 'probe'
+$$;
+
 -- Who of the staff looks at which firm now, for the same console.
 CREATE OR REPLACE FUNCTION gate.open_visits() RETURNS TABLE (tenant_id uuid, operators text, until timestamptz)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
@@ -264,5 +270,5 @@ $$;
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA gate FROM PUBLIC;
 GRANT USAGE ON SCHEMA gate TO zena_app, zena_ops_read;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA gate TO zena_app;
-REVOKE ALL ON FUNCTION gate.firms_in_numbers(), gate.open_visits(), gate.open_visit(uuid) FROM zena_app;
-GRANT EXECUTE ON FUNCTION gate.firms_in_numbers(), gate.open_visits() TO zena_ops_read;
+REVOKE ALL ON FUNCTION gate.firms_in_numbers(), gate.own_firms(), gate.open_visits(), gate.open_visit(uuid) FROM zena_app;
+GRANT EXECUTE ON FUNCTION gate.firms_in_numbers(), gate.own_firms(), gate.open_visits() TO zena_ops_read;

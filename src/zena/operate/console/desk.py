@@ -25,7 +25,7 @@ Read = Callable[[Raw], Awaitable[dict[str, Any]]]
 
 #: How far the pages of load look back.
 Back = Literal["5m", "15m", "1h", "24h"]
-_BACK: Final[dict[Back, timedelta]] = {
+BACK: Final[dict[Back, timedelta]] = {
     "5m": timedelta(minutes=5),
     "15m": timedelta(minutes=15),
     "1h": timedelta(hours=1),
@@ -72,14 +72,9 @@ async def lately(request: AnyRequest, conn: Raw, back: Back, *parts: str) -> dic
     """Return parts of the report of the time looked back on, as /api/v1/metrics gives them."""
     now = state_of(request).clock.now()
     found: dict[str, Any] = await memo_of(request).get(
-        f"report:{back}:{parts}", now, _AGE.get(back, REPORT_AGE), lambda: report(conn, now, _BACK[back], parts)
+        f"report:{back}:{parts}", now, _AGE.get(back, REPORT_AGE), lambda: report(conn, now, BACK[back], parts)
     )
     return found
-
-
-def looked_back(back: Back) -> timedelta:
-    """Return how long a time that is."""
-    return _BACK[back]
 
 
 async def firms_of(request: AnyRequest, conn: Raw) -> list[dict[str, Any]]:

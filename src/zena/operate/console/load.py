@@ -15,7 +15,7 @@ from zena.kit.queue.failures import failures
 from zena.kit.scope import Identity
 from zena.kit.state import state_of
 from zena.kit.tally import REPEATED
-from zena.operate.console.desk import REPORT_AGE, Back, answer, lately, looked_back, memo_of, named_firms
+from zena.operate.console.desk import BACK, REPORT_AGE, Back, answer, lately, memo_of, named_firms
 from zena.operate.metrics.requests import request_called, slowest
 
 #: Why a request is kept.
@@ -38,7 +38,7 @@ async def requests(
 
     async def read(conn: Raw) -> dict[str, Any]:
         now, wanted = state_of(request).clock.now(), route.strip()
-        since, name = now - looked_back(back), f"requests:{reason}:{back}"
+        since, name = now - BACK[back], f"requests:{reason}:{back}"
 
         async def look() -> list[dict[str, Any]]:
             return await slowest(conn, since, route=wanted or None, kept_for=reason or None, limit=_MOST)

@@ -13,6 +13,7 @@ from zena.operate.metrics.read import Measured, read_series, together
 from zena.operate.telemetry.rollup import USERS
 
 _FIRMS: Final = "tenant"
+_OWN: Final = "SELECT CAST(id AS text) FROM gate.own_firms() AS id"
 _MOST: Final = 10
 
 
@@ -30,8 +31,8 @@ class Reached:
 class Reach:
     """Requests of all firms, and the ten firms and screens that were worst hit.
 
-    `hit` is how many firms had a slow or failed one; `says` all of it in a line without names of firms, as it may leave
-    the house.
+    Requests by which the installation tries itself count as such; its own firms do not. `hit` is how many firms had a
+    slow or failed one; `says` all of it in a line without names of firms, as it may leave the house.
     """
 
     asked: int
@@ -46,8 +47,10 @@ class Reach:
 async def reach(conn: Raw, began: datetime, until: datetime) -> Reach:
     """Return whom it reached from the minute in which it began; nothing of a time whose minutes are no longer kept."""
     found = await read_series(conn, [_FIRMS, *USERS], began.replace(second=0, microsecond=0), _next_minute(until))
+    own = {row["id"] for row in await conn.fetch(_OWN)}
     asked = [one for one in found if one.metric != _FIRMS]
-    firms, screens, every = _worst(one for one in found if one.metric == _FIRMS), _worst(asked), together(asked)
+    firms = _worst(one for one in found if one.metric == _FIRMS and one.label not in own)
+    screens, every = _worst(asked), together(asked)
     says = _says(every, len(firms), screens[0].label if screens else "")
     return Reach(every.n, every.slow, every.bad, len(firms), says, firms[:_MOST], screens[:_MOST])
 
@@ -57,7 +60,7 @@ def _says(every: Measured, firms: int, worst: str) -> str:
         return "nobody asked for anything meanwhile"
     if not worst:
         return f"meanwhile none of {every.n:,} requests was slow or failed"
-    whose = f"in {firms:,} firm{'' if firms == 1 else 's'}" if firms else "of nobody who was signed in"
+    whose = f"in {firms:,} firm{'' if firms == 1 else 's'}" if firms else "in no firm"
     return f"meanwhile {every.slow:,} of {every.n:,} requests were slow, {every.bad:,} failed, {whose}; most: {worst}"
 
 

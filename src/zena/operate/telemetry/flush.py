@@ -86,13 +86,19 @@ class Flusher:
             self._ring.open()
         try:
             while True:
-                await self._canary.look()
+                await self._look_at_the_log()
                 await self.flush()
                 await asyncio.sleep(EVERY * self._state.settings.pace)
         finally:
             self.ended = True
             await self.flush()
             await self._drop()
+
+    async def _look_at_the_log(self) -> None:
+        try:
+            await self._canary.look()
+        except Exception:  # a fault of ours must not end all measuring until the next start
+            log.exception("not looked whether errors can be read")
 
     async def flush(self) -> bool:
         """Write what there is; False if the database did not take it: it is kept and tried again."""
