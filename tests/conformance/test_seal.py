@@ -116,20 +116,26 @@ async def test_a_page_that_cannot_be_drawn_stores_nothing(
 async def test_A04_a_request_cancelled_at_any_await_leaves_all_or_nothing(
     scene: Scene, urls: ClusterUrls, state: State, send: Any
 ) -> None:
-    """Cancelled at its 1st, 2nd, 3rd ... wait: the task is there with event, audit and counters, or not at all."""
-    at, ended, stored = 0, False, 0
+    """Cancelled at its 1st, 2nd, 3rd ... wait: the task is there with event, audit and counters, or not at all.
+
+    How often a request waits once its commit was sent differs by one or two with the machine's mood, so each is asked
+    whether it had sent that: before, nothing may be stored; afterwards, either.
+    """
+    at, ended, undecided = 0, False, 0
     while not ended:
         at += 1
         before = await _standing(urls, scene)
         work = Cancelled(_sent(send(scene)), at)
-        with contextlib.suppress(asyncio.CancelledError):
+        with contextlib.suppress(asyncio.CancelledError), recording() as sent:
             await asyncio.create_task(_whole(work))
         ended = work.waits < at
         after = await _standing(urls, scene)
         assert after == before or after == {name: count + 1 for name, count in before.items()}, at
-        stored += after != before
-    assert at >= 10
-    assert stored <= 3  # the last request, and those cancelled after the commit was sent
+        committing = any(one.text.startswith("COMMIT") for one in sent.statements)
+        assert committing or after == before, f"stored at {at} without a commit"
+        undecided += not committing
+    assert after != before, "the last one was not cancelled"
+    assert undecided >= 10
     await _adds_up(state, scene)
 
 

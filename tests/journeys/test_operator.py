@@ -6,15 +6,24 @@ import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import asyncpg
 import pyotp
 import pytest
 from playwright.async_api import Browser, BrowserContext, Page, expect
 
 from tests.journeys.conftest import Site, _served, serious
 from tests.kit.pg import open_folder
+from tests.operate.console import point, series
+from zena.kit.db import set_json_codecs
+from zena.kit.embedded import urls_of_running
+from zena.kit.ids import new_id
+from zena.operate.incidents.actions import note_diagnosis, open_incident
+from zena.operate.symptoms.catalogue import BY_ID
+from zena.operate.symptoms.contract import Diagnosis, Evidence, Hypothesis, Reading
 from zena.settings import without_settings
 
 pytestmark = pytest.mark.browser
@@ -24,6 +33,7 @@ OWNER = "an.nguyen@meridian.example"
 PAGES = (
     "/ops", "/ops?span=24h", "/ops?span=30d", "/ops/requests", "/ops/queries", "/ops/cache", "/ops/queue",
     "/ops/realtime", "/ops/tenants", "/ops/logs", "/ops/backups", "/ops/changes", "/ops/settings",
+    "/ops/runbook", "/ops/requests?back=5m",
 )  # fmt: skip
 
 
@@ -136,13 +146,13 @@ async def test_every_page_of_the_console_passes_axe(
     await page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
     await page.set_viewport_size({"width": width, "height": 844 if width < 720 else 900})
     wrong: list[str] = []
-    for path in [*PAGES, await a_kept_request(page, house)]:
+    for path in [*PAGES, await a_kept_request(page, house), await an_incident(house)]:
         await page.goto(house.site.url + path)
         wrong += await serious(page, axe)
         wide = await page.evaluate("() => document.documentElement.scrollWidth - document.documentElement.clientWidth")
         if wide > 0:
             wrong.append(f"{path} is {wide} px wider than a window of {width}")
-        name = path[:14].strip("/").replace("/", "-").replace("?span=", "-") if path.count("/") < 3 else "ops-request"
+        name = path[:18].strip("/").replace("/", "-").replace("?", "-").replace("=", "-")
         await page.screenshot(path=screens / f"{name}-{width}-{scheme}-{locale}.png", full_page=True)
     await page.close()
     assert wrong == []
@@ -233,3 +243,25 @@ async def a_kept_request(page: Page, house: House) -> str:
 
 _HIDE = "() => Object.defineProperty(document, 'hidden', { configurable: true, get: () => true })"
 _SHOW = "() => { delete document.hidden; document.dispatchEvent(new Event('visibilitychange')); }"
+
+
+async def an_incident(house: House) -> str:
+    """Open one as who watches does, that reached a firm on two screens."""
+    urls = urls_of_running(house.folder / "data")
+    assert urls is not None
+    conn, now = await asyncpg.connect(urls.ops), datetime.now(UTC)
+    await set_json_codecs(conn)
+    try:
+        firm = await conn.fetchval("SELECT id::text FROM tenant ORDER BY id LIMIT 1")
+        for metric, label in (("http.page", "GET /projects"), ("http.dashboard", "GET /dashboard"), ("tenant", firm)):
+            number = await series(conn, metric, label)
+            await point(conn, number, now.replace(second=0, microsecond=0), {900: 40, 12: 400}, bad=3)
+        reading = Reading(new_id().hex, over=True, calm=False, says="3 of 440 failed", value=0.1, limit=0.05)
+        why = Diagnosis([Hypothesis("new_error", 0.9, "an error", [Evidence("errors", "a1b2: 3 times")], "zena logs")])
+        async with conn.transaction():
+            incident = await open_incident(conn, BY_ID["A2"], reading, now, now)
+            assert incident is not None
+            await note_diagnosis(conn, incident, why, now)
+        return f"/ops/incidents/{incident}"
+    finally:
+        await conn.close()
