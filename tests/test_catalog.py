@@ -36,6 +36,8 @@ GATE = {
     "standing": "open sockets",
     "served_tenants": "daily duties; ids only",
     "firms_in_numbers": "operators' console; names and counts, for zena_ops_read only",
+    "firms_called": "operators' console; names of known ids, for zena_ops_read only",
+    "own_firms": "what an incident reached; ids only, for zena_ops_read only",
     "place_order": "operators' console; for a session whose operator proved a second factor just now",
     "sweep": "deletes what nobody can use; a count",
 }

@@ -197,12 +197,12 @@ async def test_held_jobs_tell_no_message_and_settings_no_secret(
     assert url.get_secret_value() not in shown
 
 
-@pytest.mark.parametrize("gate", ["firms_in_numbers", "own_firms"])
+@pytest.mark.parametrize("gate", ["firms_in_numbers()", "firms_called(ARRAY[]::text[])", "own_firms()"])
 async def test_the_app_role_cannot_list_firms(urls: ClusterUrls, gate: str) -> None:
     conn = await asyncpg.connect(urls.app)
     try:
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
-            await conn.fetch(f"SELECT * FROM gate.{gate}()")  # noqa: S608 - ours
+            await conn.fetch(f"SELECT * FROM gate.{gate}")  # noqa: S608 - ours
     finally:
         await conn.close()
 

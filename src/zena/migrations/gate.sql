@@ -237,6 +237,12 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
      WHERE t.plan <> 'probe'
 $$;
 
+-- What firms are called that the console knows by their ids; for the same role alone.
+CREATE OR REPLACE FUNCTION gate.firms_called(p_ids text[]) RETURNS TABLE (id uuid, name text, slug text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
+    SELECT t.id, t.name, t.slug FROM tenant t WHERE CAST(t.id AS text) = ANY (p_ids) AND t.plan <> 'probe'
+$$;
+
 -- The firms by which the installation tries itself: what they meet, nobody does.
 CREATE OR REPLACE FUNCTION gate.own_firms() RETURNS SETOF uuid
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
@@ -270,5 +276,7 @@ $$;
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA gate FROM PUBLIC;
 GRANT USAGE ON SCHEMA gate TO zena_app, zena_ops_read;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA gate TO zena_app;
-REVOKE ALL ON FUNCTION gate.firms_in_numbers(), gate.own_firms(), gate.open_visits(), gate.open_visit(uuid) FROM zena_app;
-GRANT EXECUTE ON FUNCTION gate.firms_in_numbers(), gate.own_firms(), gate.open_visits() TO zena_ops_read;
+REVOKE ALL ON FUNCTION gate.firms_in_numbers(), gate.firms_called(text[]), gate.own_firms(), gate.open_visits(),
+                       gate.open_visit(uuid) FROM zena_app;
+GRANT EXECUTE ON FUNCTION gate.firms_in_numbers(), gate.firms_called(text[]), gate.own_firms(), gate.open_visits()
+    TO zena_ops_read;

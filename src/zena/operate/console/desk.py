@@ -18,7 +18,6 @@ from zena.kit.scope import Identity, Scope
 from zena.kit.state import state_of
 from zena.operate.console.memo import Memo
 from zena.operate.door import reading
-from zena.operate.metrics.firms import firms
 from zena.operate.metrics.report import report
 
 Read = Callable[[Raw], Awaitable[dict[str, Any]]]
@@ -75,18 +74,6 @@ async def lately(request: AnyRequest, conn: Raw, back: Back, *parts: str) -> dic
         f"report:{back}:{parts}", now, _AGE.get(back, REPORT_AGE), lambda: report(conn, now, BACK[back], parts)
     )
     return found
-
-
-async def firms_of(request: AnyRequest, conn: Raw) -> list[dict[str, Any]]:
-    """Return the busiest firms in numbers."""
-    now = state_of(request).clock.now()
-    found: list[dict[str, Any]] = await memo_of(request).get("firms", now, REPORT_AGE, lambda: firms(conn, now))
-    return found
-
-
-async def named_firms(request: AnyRequest, conn: Raw) -> dict[str, dict[str, Any]]:
-    """Return the same by their ids, to name a firm that is known by its id."""
-    return {str(firm["id"]): firm for firm in await firms_of(request, conn)}
 
 
 def memo_of(request: AnyRequest) -> Memo:

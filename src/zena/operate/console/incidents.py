@@ -13,11 +13,12 @@ from zena.kit.errors import NotFound
 from zena.kit.html import AnyRequest
 from zena.kit.scope import Identity
 from zena.kit.state import state_of
-from zena.operate.console.desk import REPORT_AGE, answer, memo_of, named_firms
+from zena.operate.console.desk import REPORT_AGE, answer, memo_of
 from zena.operate.console.remedies import what_can_be_done
 from zena.operate.console.sources import page_of
 from zena.operate.incidents.listing import last_opened, listed, one
 from zena.operate.incidents.timeline import diagnosis, words
+from zena.operate.metrics.firms import called
 from zena.operate.remedies.catalogue import REMEDIES
 from zena.operate.remedies.runs import efficacy
 from zena.operate.symptoms.catalogue import BY_ID, SYMPTOMS
@@ -67,7 +68,7 @@ async def incident_page(request: AnyRequest, conn: Raw, number: int) -> dict[str
     why = diagnosis(found["timeline"])
     return {
         "found": found,
-        "known": await named_firms(request, conn),
+        "known": await called(conn, [each["label"] for each in found["reach"]["firms"]]),
         "page_of": page_of,
         "steps": [(name, found[name], found[name] - found["began_at"]) for name in _STEPS if found[name]],
         "symptom": BY_ID.get(found["symptom"]),

@@ -15,7 +15,8 @@ from zena.kit.queue.failures import failures
 from zena.kit.scope import Identity
 from zena.kit.state import state_of
 from zena.kit.tally import REPEATED
-from zena.operate.console.desk import BACK, REPORT_AGE, Back, answer, lately, memo_of, named_firms
+from zena.operate.console.desk import BACK, REPORT_AGE, Back, answer, lately, memo_of
+from zena.operate.metrics.firms import called
 from zena.operate.metrics.requests import request_called, slowest
 
 #: Why a request is kept.
@@ -90,7 +91,8 @@ async def realtime(
 
     async def read(conn: Raw) -> dict[str, Any]:
         found = await lately(request, conn, back, "realtime")
-        return {"report": found, "back": back, "known": await named_firms(request, conn)}
+        known = await called(conn, {one["tenant"] for one in found["realtime"]["firms"]})
+        return {"report": found, "back": back, "known": known}
 
     return await answer(request, session, identity, "ops/realtime.html", read)
 

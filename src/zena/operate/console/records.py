@@ -15,9 +15,9 @@ from zena.kit.scope import Identity
 from zena.kit.state import state_of
 from zena.operate.backup.standing import standing
 from zena.operate.changes import listed
-from zena.operate.console.desk import REPORT_AGE, answer, firms_of, memo_of, named_firms
+from zena.operate.console.desk import REPORT_AGE, answer, memo_of
 from zena.operate.crossings.figures import crossings, last_crossings
-from zena.operate.metrics.firms import MOST, firms
+from zena.operate.metrics.firms import MOST, called, firms
 from zena.settings.load import described
 
 Name = Annotated[str, Meta(max_length=100)]
@@ -36,16 +36,15 @@ async def tenants(
         if wanted:
             found = await firms(conn, now, wanted)
         else:
-            found = await firms_of(request, conn)
+            found = await memo_of(request).get("firms", now, REPORT_AGE, lambda: firms(conn, now))
 
         async def look() -> dict[str, Any]:
-            return {
-                "attempts": await crossings(conn, now, _ATTEMPTS),
-                "last": await last_crossings(conn, now - _ATTEMPTS),
-            }
+            attempts, last = await crossings(conn, now, _ATTEMPTS), await last_crossings(conn, now - _ATTEMPTS)
+            ids = {one["tenant"] for one in attempts["by_person"]} | {one["owner"] for one in last}
+            return {"attempts": attempts, "last": last, "known": await called(conn, ids)}
 
         tried = await memo_of(request).get("attempts", now, REPORT_AGE, look)
-        return {"firms": found, "q": q, "most": MOST, "known": await named_firms(request, conn), **tried}
+        return {"firms": found, "q": q, "most": MOST, **tried}
 
     return await answer(request, session, identity, "ops/tenants.html", read)
 

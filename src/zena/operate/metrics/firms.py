@@ -1,7 +1,9 @@
 """Each firm in numbers: how much there is, and what it asks of the installation. Never what stands in it."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any, Final
+from uuid import UUID
 
 from zena.kit.db import Raw
 
@@ -21,6 +23,14 @@ SELECT f.*, coalesce(load.n, 0) AS requests, coalesce(load.bad, 0) AS failed,
  WHERE $2::text = '' OR position(lower($2) IN lower(f.name || ' ' || f.slug || ' ' || f.id)) > 0
  ORDER BY requests DESC, f.last_activity DESC NULLS LAST, f.slug LIMIT $3
 """
+
+
+_CALLED: Final = "SELECT CAST(id AS text) AS id, name, slug FROM gate.firms_called($1)"
+
+
+async def called(conn: Raw, ids: Iterable[str | UUID]) -> dict[str, dict[str, str]]:
+    """Return `name` and `slug` of the firms of these ids; none of those that are gone or the installation's own."""
+    return {row["id"]: dict(row) for row in await conn.fetch(_CALLED, [str(one) for one in ids])}
 
 
 async def firms(conn: Raw, now: datetime, wanted: str = "", limit: int = MOST) -> list[dict[str, Any]]:
