@@ -16,6 +16,8 @@ from zena.kit.embedded import urls_of_running
 from zena.kit.exits import Exit
 from zena.kit.supervisor.wish import read_note
 from zena.operate.lab.catalogue import FAULTS
+from zena.operate.lab.contract import Mends
+from zena.operate.remedies.catalogue import proposed
 from zena.operate.symptoms.catalogue import BY_ID
 
 LAB: dict[str, object] = {"ZENA_ENV": "lab", "ZENA_PACE": 0.05}
@@ -38,6 +40,16 @@ def test_a_fault_names_a_symptom_that_is_watched_and_a_cause_that_it_may_have() 
 def test_every_symptom_is_tried_with_two_causes() -> None:
     causes = {symptom: {fault.cause for fault in FAULTS if fault.symptom == symptom} for symptom in BY_ID}
     assert {symptom for symptom, found in causes.items() if len(found) < TWO} == set()
+
+
+def test_every_symptom_is_mended_by_what_is_proposed_or_without_being_asked() -> None:
+    """A broken promise by what mends whatever broke it."""
+    mended = {
+        fault.symptom
+        for fault in FAULTS
+        if fault.mends is Mends.UNASKED or any(not one.contains for one in proposed(fault.symptom, fault.cause))
+    }
+    assert BY_ID.keys() - mended == {"P1"}
 
 
 @pytest.mark.parametrize(

@@ -103,19 +103,19 @@ SWITCHES: Final = (
         "SELECT format('%s on %s', k.conname, k.conrelid::regclass) FROM pg_constraint k"
         " JOIN pg_namespace n ON n.oid = k.connamespace WHERE n.nspname IN ('public', 'ops', 'queue')"
         " AND (NOT k.convalidated OR (to_jsonb(k) ->> 'conenforced') = 'false')",
-        "as zena_owner: ALTER TABLE ... VALIDATE CONSTRAINT, once the rows are whole",
+        "not held against every row: `zena runbook plan restore_keys`",
     ),
     Switch(
         "trigger",
         "SELECT format('%s (%s off)', t.tgrelid::regclass, count(*)) FROM pg_trigger t WHERE t.tgenabled <> 'O'"
         " GROUP BY t.tgrelid",
-        "foreign keys are not watched: as a superuser, ALTER TABLE ... ENABLE TRIGGER ALL",
+        "foreign keys are not watched: `zena runbook plan restore_keys`",
     ),
     Switch(
         "index",
         "SELECT x.indexrelid::regclass::text FROM pg_index x WHERE NOT (x.indisvalid AND x.indisready AND x.indislive)"
         " AND NOT EXISTS (SELECT FROM pg_stat_progress_create_index p WHERE p.index_relid = x.indexrelid)",
-        "an interrupted build: REINDEX INDEX CONCURRENTLY, or drop it",
+        "an interrupted build: `zena runbook plan rebuild_index`",
     ),
     Switch(
         "definer function",

@@ -24,6 +24,14 @@ class Way(StrEnum):
     SOCKET = "socket"
 
 
+class Mends(StrEnum):
+    """When a fault's remedy helps: applied while it lasts, or once it is over; or it is mended without being asked."""
+
+    ASKED = "asked"
+    AFTERWARDS = "afterwards"
+    UNASKED = "unasked"
+
+
 #: What people do meanwhile: way and path, in which {tenant} and {task} stand for those of the lab.
 Asked = tuple[Way, str]
 EVERYDAY: tuple[Asked, ...] = (
@@ -45,8 +53,8 @@ class Fault:
     must open nothing. `traffic` is what people ask for meanwhile. `also` are symptoms that it opens rightly, beside
     those that fold into each other. `needs` names a program without which it cannot be tried. `heal` undoes what a lab
     that was killed in the middle left behind, and does no harm where nothing is. `fresh` wants an installation of its
-    own: what it breaks is remembered for longer than a trial takes. `waits` tells that the remedy of its cause helps
-    only after its end.
+    own: what it breaks is remembered for longer than a trial takes. What `mends` afterwards finds what `broken` left,
+    until `heal`.
     """
 
     id: str
@@ -59,4 +67,4 @@ class Fault:
     broken: Callable[[Place], AbstractAsyncContextManager[Any]] = nullcontext
     heal: Callable[[Place], Awaitable[None]] | None = None
     fresh: bool = False
-    waits: bool = False
+    mends: Mends = Mends.ASKED

@@ -7,11 +7,12 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from zena.operate.lab.contract import EVERYDAY, Fault
+from zena.operate.lab.contract import EVERYDAY, Fault, Mends
 from zena.operate.lab.place import Place
 from zena.operate.lab.traffic import People
 from zena.operate.remedies.catalogue import proposed
 from zena.operate.remedies.runs import HELPED
+from zena.operate.slo.burn import statuses
 from zena.operate.symptoms.catalogue import BY_ID
 from zena.operate.watch.now import cost
 
@@ -28,15 +29,21 @@ _OPENED: Final = """
 SELECT id, symptom, scope, cause, parent_id, opened_at, closed_at FROM ops.incident WHERE opened_at >= $1 ORDER BY id
 """
 _OPEN: Final = "SELECT count(*) FROM ops.incident WHERE closed_at IS NULL AND symptom <> ALL ($1)"
-#: A broken promise is a matter of hours and days, in a lab too: it follows from any fault, and outlives it.
+_CLOSED: Final = "SELECT closed_at FROM ops.incident WHERE id = $1"
+#: A broken promise is a matter of hours and days, in a lab too: it follows from any fault, and outlives it. It is kept
+#: again once its budget is spent no faster than it may, which the short window of the alarms tells.
 _SLOW: Final = ["P1"]
+_KEPT, _KEPT_BELOW = "5m", 1.0
+#: Who mends without being asked.
+_SUPERVISOR: Final = "supervisor"
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What came of a fault. Seconds are None where it did not happen in time; `others` opened without a right to.
 
-    `remedy` is the first that is proposed for the cause, applied through the commands; `verdict` is what it came to.
+    `remedy` is the mildest that ends the cause, or that of what it follows from, applied through the commands; or the
+    supervisor, who was not asked. `verdict` is what it came to.
     """
 
     fault: str
@@ -71,10 +78,14 @@ async def tried(fault: Fault, place: Place, people: People, sham: float = SHAM) 
     async with people.busy(fault.traffic), fault.broken(place):
         found = await _waited(fault, place, began, FIND if fault.symptom else sham)
         detect = time.monotonic() - since
-        remedy, verdict = await _mended(place, found) if found and not fault.waits else ("", "")
+        during = await _mended(fault, place, found, began) if found and fault.mends is not Mends.AFTERWARDS else None
     since = time.monotonic()
     async with people.busy((*EVERYDAY, *fault.traffic)):  # what nobody asks for again is not known to be well
-        calm = await _rested(place)
+        after = await _mended(fault, place, found, began) if found and fault.mends is Mends.AFTERWARDS else None
+        if fault.heal is not None:
+            await fault.heal(place)
+        calm = await _rested(place, found)
+    remedy, verdict = during or after or ("", "")
     opened = await _opened(place, began)
     return Outcome(
         fault=fault.id,
@@ -110,19 +121,41 @@ async def _waited(fault: Fault, place: Place, began: datetime, seconds: float) -
     return first
 
 
-async def _mended(place: Place, incident: Mapping[str, Any]) -> tuple[str, str]:
-    """Plan and apply the mildest remedy that ends an incident's cause; return its name and what came of it."""
-    ways = [one.id for one in proposed(incident["symptom"], incident["cause"]) if not one.contains]
-    remedy = next(iter(ways), "")
-    if not remedy:
-        return "", ""
+async def _mended(fault: Fault, place: Place, incident: Mapping[str, Any], began: datetime) -> tuple[str, str]:
+    """Have the incident mended; return by what, and what came of it. Neither where nothing is made for its cause."""
+    if fault.mends is Mends.UNASKED:
+        return _SUPERVISOR, await _mended_unasked(place, incident)
+    for again in range(_TRIES if incident["symptom"] in _SLOW else 1):
+        await asyncio.sleep(_PAUSE if again else 0)  # what the bill names is explained a moment later
+        for one in (incident, *(row for row in await _opened(place, began) if _above(row, incident))):
+            remedy = next((way.id for way in proposed(one["symptom"], one["cause"]) if not way.contains), "")
+            if remedy:
+                return remedy, await _insisted(place, remedy, ("--incident", str(one["id"])))
+    return "", ""
+
+
+def _above(row: Mapping[str, Any], incident: Mapping[str, Any]) -> bool:
+    """Tell whether an incident may follow from another one: the bill of a broken promise is paid there."""
+    return row["closed_at"] is None and incident["symptom"] in BY_ID[row["symptom"]].folds
+
+
+async def _mended_unasked(place: Place, incident: Mapping[str, Any]) -> str:
+    end = time.monotonic() + FIND
+    while time.monotonic() < end:
+        if await place.value(_CLOSED, incident["id"]) is not None:
+            return "fixed"
+        await asyncio.sleep(_POLL)
+    return "no_effect"
+
+
+async def _insisted(place: Place, remedy: str, incident: tuple[str, str]) -> str:
     verdict = "not planned"
     for _ in range(_TRIES):
-        verdict = await _applied(place, remedy, ("--incident", str(incident["id"])))
+        verdict = await _applied(place, remedy, incident)
         if verdict not in _AGAIN:
             break
         await asyncio.sleep(_PAUSE)
-    return remedy, verdict
+    return verdict
 
 
 async def _applied(place: Place, remedy: str, incident: tuple[str, str]) -> str:
@@ -133,14 +166,22 @@ async def _applied(place: Place, remedy: str, incident: tuple[str, str]) -> str:
     return str(done.get("verdict", "not applied"))
 
 
-async def _rested(place: Place) -> bool:
-    """Wait until nothing is open any more; False when that takes too long."""
+async def _rested(place: Place, incident: Mapping[str, Any] | None) -> bool:
+    """Wait until nothing is open any more, and a promise is kept again; False when that takes too long."""
     end = time.monotonic() + REST
-    while await place.value(_OPEN, _SLOW):
+    broken = incident is not None and incident["symptom"] in _SLOW
+    while await place.value(_OPEN, _SLOW) or (broken and incident and not await _kept(place, incident["scope"])):
         if time.monotonic() > end:
             return False
         await asyncio.sleep(_POLL)
     return True
+
+
+async def _kept(place: Place, objective: str) -> bool:
+    async with place.session(place.urls.ops) as conn:
+        now = await conn.fetchval("SELECT now()")
+        [status] = [one for one in await statuses(conn, now, place.pace) if one.objective.id == objective]
+    return (status.burns[_KEPT] or 0.0) < _KEPT_BELOW
 
 
 async def _opened(place: Place, since: datetime) -> list[Mapping[str, Any]]:

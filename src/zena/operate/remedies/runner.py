@@ -177,7 +177,9 @@ async def _run(hand: Hand, what: Planned) -> Outcome:
 async def _done(hand: Hand, what: Planned, before: Before) -> Found:
     try:
         await _limited(hand.conn, lambda: what.remedy.apply(hand.look(), what.plan.acts_on, hand.tell))
-    except (asyncpg.PostgresError, Refused) as error:
+    except Refused as why:
+        return Found("no_effect", str(why)[:300])
+    except asyncpg.PostgresError as error:
         if hand.conn.is_closed():
             raise
         return Found("no_effect", f"it was not done: {type(error).__name__}: {error}"[:300])

@@ -14,6 +14,7 @@ _CAUSES: Final = {
     "page checksum": "bad_disk", "collation": "sort_order_changed", "index": "broken_index", "trigger": "keys_off",
     "constraint": "keys_off",
 }  # fmt: skip
+_NEXT: Final = {"broken_index": "zena runbook plan rebuild_index", "keys_off": "zena runbook plan restore_keys"}
 #: Switches of the server that are looked at now; rows are looked at each night.
 _WATCHED: Final = tuple(switch for switch in SWITCHES if switch.name in _CAUSES)
 
@@ -38,16 +39,18 @@ def _rows(found: Any) -> list[list[Any]]:
 
 async def diagnose(look: Look, reading: Reading) -> Diagnosis:
     """Name what is broken: the disk, the server's switches, or rows."""
-    causes: list[Hypothesis | None] = [
-        Hypothesis(_CAUSES[name], 0.9, advice, [Evidence("catalogue", f"{name}: {count}")], "zena db check-integrity")
-        for name, count, advice in reading.facts["switches"]
-    ]
+    causes: list[Hypothesis | None] = [_switched(*switch) for switch in reading.facts["switches"]]
     rows = reading.facts["rows"]
     if rows:
         told = [Evidence("the last look", f"{name}: {count}") for name, count, _ in rows[:5]]
         says = f"{sum(count for _, count, _ in rows)} rows or files contradict others"
         causes.append(Hypothesis("broken_rows", 0.85, says, told, "zena db check-integrity --repair"))
     return ranked([*causes, await recent_change(look)])
+
+
+def _switched(name: str, count: int, advice: str) -> Hypothesis:
+    cause, told = _CAUSES[name], [Evidence("catalogue", f"{name}: {count}")]
+    return Hypothesis(cause, 0.9, advice, told, _NEXT.get(cause, "zena db check-integrity"))
 
 
 CAUSES: Final = frozenset({"broken_rows", *_CAUSES.values()})

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from zena.kit.beside import beside
-from zena.operate.lab.contract import EVERYDAY, HEARD, Fault
+from zena.operate.lab.contract import EVERYDAY, HEARD, Fault, Mends
 from zena.operate.lab.place import NotALab, Place
 
 _OFTEN, _PATIENCE = 0.1, 20.0
@@ -168,7 +168,8 @@ def _logs(place: Place) -> Path:
 
 
 FAULTS: Final = (
-    Fault("web-frozen", "every web process stands still", "X1", "not_running", also=_SLOW, heal=_go_on, broken=_frozen),
+    Fault("web-frozen", "every web process stands still", "X1", "not_running", also=_SLOW, heal=_go_on, broken=_frozen,
+          mends=Mends.UNASKED),
     Fault("web-dying", "web processes die again and again", "X1", "crash_loop", also=_SLOW, broken=_dying),
     Fault("sockets-gone", "whoever takes sockets died, and nobody takes its place", "W1", "process_down",
           also=frozenset({"X1"}), heal=_take_up, broken=_none_takes_sockets),

@@ -12,7 +12,7 @@ from zena.kit.beside import beside
 from zena.kit.ids import new_id
 from zena.kit.queue.enqueue import insert_jobs
 from zena.kit.queue.payload import JobArgument
-from zena.operate.lab.contract import Fault
+from zena.operate.lab.contract import Fault, Mends
 from zena.operate.lab.place import Place
 
 _FIRM: Final = "SELECT id FROM tenant ORDER BY id LIMIT 1"
@@ -24,15 +24,20 @@ _LONG_AGO: Final = """
 UPDATE queue.pgqueuer SET created = now() - interval '2 hours', execute_after = now() - interval '2 hours'
  WHERE entrypoint = '{}'
 """
+#: One attempt is left to them: what fails is held.
+_LAST: Final = "UPDATE queue.pgqueuer SET attempts = 4 WHERE entrypoint = '{}'"
 #: Seconds until workers have noticed a pause.
 _NOTICED: Final = 3
 _MANY, _SOME = 30_000, 60
 
 
-async def _queue(place: Place, kind: str, number: int, ids: dict[str, JobArgument]) -> None:
+async def _queue(place: Place, kind: str, number: int, ids: dict[str, JobArgument], *changed: str) -> None:
+    """Queue jobs, and change them before a worker sees them."""
     firm: UUID = await place.value(_FIRM)
     async with place.session(place.urls.superuser) as conn, conn.transaction():
         await insert_jobs(conn, kind, [firm] * number, ids=ids)
+        for statement in changed:
+            await conn.execute(statement)
 
 
 async def _take_back(place: Place) -> None:
@@ -100,7 +105,7 @@ async def _forgotten(place: Place) -> AsyncIterator[None]:
 async def _code_behind(place: Place) -> AsyncIterator[None]:
     """A migration renamed a column that only a job reads."""
     await place.sql("ALTER TABLE invitation RENAME COLUMN invited_by TO inviter")
-    await _queue(place, _LOCKED_KIND, _SOME, {"invitation_id": new_id()})
+    await _queue(place, _LOCKED_KIND, _SOME, {"invitation_id": new_id()}, _LAST.format(_LOCKED_KIND))
     try:
         yield
     finally:
@@ -108,14 +113,19 @@ async def _code_behind(place: Place) -> AsyncIterator[None]:
 
 
 async def _named_back(place: Place) -> None:
+    """The jobs stay: who mended the code has them run again."""
     with suppress(asyncpg.UndefinedColumnError):  # as it should be
         await place.sql("ALTER TABLE invitation RENAME COLUMN inviter TO invited_by")
+
+
+async def _mended(place: Place) -> None:
+    await _named_back(place)
     await _take_back(place)
 
 
 FAULTS: Final = (
-    Fault("job-column", "a migration renamed a column that a job reads", "Q2", "code", waits=True,
-          heal=_named_back, broken=_code_behind),
+    Fault("job-column", "a migration renamed a column that a job reads", "Q2", "code",
+          mends=Mends.AFTERWARDS, heal=_mended, broken=_code_behind),
     Fault("arguments-unreadable", "jobs carry arguments that cannot be read", "Q2", "payload",
           heal=_take_back, broken=_unreadable),
     Fault("too-many-jobs", "more jobs than the workers can do", "Q1", "too_few_workers",
