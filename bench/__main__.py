@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +42,7 @@ def main() -> None:
             )
             report.say(report.heading())
             rows = _run(suite.measures(), rounds, chosen.only)
-        with application(urls, home, "bench.switched") as app:
-            rows += _run(suite.measuring(app), rounds, chosen.only)
+        rows += _run(suite.measuring(partial(application, urls, home, "bench.switched")), rounds, chosen.only)
     path = report.write(rows, {"sizes": sizes, "client_ceiling": ceiling})
     report.say(f"\nwritten to {path}")
 

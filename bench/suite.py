@@ -1,5 +1,7 @@
 """The rows of a run, bound to two servers and four firms."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import partial
 
 import msgspec
@@ -12,6 +14,7 @@ from bench.rows import Goal, Measure, in_turn
 API = "/api/v1/app"
 #: What counts as "the same" between a small and a large firm.
 FLAT = 1.2
+Start = Callable[[], AbstractContextManager[Application]]
 #: What measuring itself may cost.
 MEASURING = 1.03
 
@@ -78,14 +81,17 @@ class Suite(msgspec.Struct, kw_only=True):
             for name, ours, bare in self._pairs()
         ]
 
-    def measuring(self, app: Application) -> list[Measure]:
-        """Return the rows of what measuring costs, in an application that can switch it off."""
+    def measuring(self, start: Start) -> list[Measure]:
+        """Return the rows of what measuring costs, in applications that can switch it off: another for each round.
+
+        By where its memory came to lie, a process may pay twice what another pays.
+        """
         return [
             Measure(
                 name=f"measuring itself: {name}",
                 figure="p95",
                 base_name="without",
-                sides=partial(self._switched, app, ours),
+                sides=partial(self._switched, start, ours),
                 goal=Goal(most_ratio=MEASURING),
             )
             for name, ours, _ in self._pairs()
@@ -131,9 +137,10 @@ class Suite(msgspec.Struct, kw_only=True):
         writes = [msgspec.structs.replace(write, timed=False) for write in creates(firm)]
         return self._fire(self.app, [shot for write in writes for shot in (write, read)], connections=1)
 
-    def _switched(self, app: Application, shots: list[Shot], _ours_first: bool) -> tuple[Measured, Measured]:  # noqa: FBT001 - as Sides says
-        job = Job(host=HOST, port=app.port, shots=shots, seconds=self.seconds * 4, switched=app.pid)
-        on, off = fire(job)
+    def _switched(self, start: Start, shots: list[Shot], _ours_first: bool) -> tuple[Measured, Measured]:  # noqa: FBT001 - as Sides says
+        with start() as app:
+            job = Job(host=HOST, port=app.port, shots=shots, seconds=self.seconds * 4, switched=app.pid)
+            on, off = fire(job)
         return on, off
 
     def _fire(self, port: int, shots: list[Shot], connections: int = 16) -> Measured:

@@ -1,6 +1,8 @@
 """Held jobs are run again by the remedy that answers failing jobs, once what they failed of is mended."""
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -11,7 +13,7 @@ from zena.kit.clock import SystemClock
 from zena.kit.embedded import ClusterUrls
 from zena.kit.state import State
 from zena.operate.remedies.contract import Refused, Target
-from zena.operate.remedies.jobs import RETRY_FAILED
+from zena.operate.remedies.jobs import DISCARD_HELD, RETRY_FAILED
 from zena.operate.symptoms.catalogue import BY_ID
 from zena.operate.symptoms.contract import Look, Reading
 
@@ -43,3 +45,33 @@ async def test_held_jobs_are_run_again(
     await RETRY_FAILED.apply(look, plan.acts_on, lines.append)
     assert lines[-1] == "3 done, 0 still held"
     assert await RETRY_FAILED.gone(look, plan.acts_on)
+
+
+async def test_jobs_that_nobody_can_run_are_deleted_once_a_copy_lies_in_a_file(
+    ops: asyncpg.Connection, bench: Bench, work: Callable[[], Any], state: State, tmp_path: Path
+) -> None:
+    look = Look(ops, state.settings.model_copy(update={"data_dir": tmp_path}), SystemClock().now())
+    target = Target(BY_ID["Q2"], KIND, Reading(KIND, over=True, calm=False, says="they fail"))
+    bench.broken = RuntimeError("the code is wrong")
+    work()
+    await put(ops, 2)
+    await all_held(ops, 2)
+    with pytest.raises(Refused, match="mend what it failed of, then `zena runbook plan retry_failed`"):
+        await DISCARD_HELD.plan(look, target)
+    bench.broken = ValueError("row 17 of 'a' is bad")
+    unreadable = await put(ops, 3)
+    await all_held(ops, 5)
+    plan = await DISCARD_HELD.plan(look, target)
+    assert (plan.acts_on["jobs"], plan.touches, DISCARD_HELD.risk) == (unreadable, {"jobs": 3, "firms": 1}, "R3")
+    (tmp_path / "exports").write_text("no folder")
+    lines: list[str] = []
+    with pytest.raises(Refused, match="nothing was deleted"):
+        await DISCARD_HELD.apply(look, plan.acts_on, lines.append)
+    assert not await DISCARD_HELD.gone(look, plan.acts_on)
+    (tmp_path / "exports").unlink()
+    await DISCARD_HELD.apply(look, plan.acts_on, lines.append)
+    [copy] = (tmp_path / "exports").glob("queue-discarded-*.jsonl")
+    assert lines == [f"3 deleted; a copy of each is in {copy}"]
+    assert [json.loads(line)["id"] for line in copy.read_text().splitlines()] == unreadable
+    assert await DISCARD_HELD.gone(look, plan.acts_on)
+    assert len(await all_held(ops, 2)) == 2, "what failed of the code waits for it to be mended"

@@ -132,6 +132,11 @@ async def requeue(connection: Raw, job_id: int) -> int | None:
     return mark if mark != before else None
 
 
+def copy_in(data_dir: Path, at: datetime) -> Path:
+    """Return where the copy of jobs discarded at an instant goes, unless somebody names another place."""
+    return data_dir / "exports" / f"queue-discarded-{at:%Y%m%d-%H%M%S-%f}.jsonl"
+
+
 async def discard(connection: Raw, ids: Collection[int], copy: Path) -> int:
     """Delete held jobs once a copy of each is on disk, one JSON object a line; return how many.
 

@@ -108,12 +108,13 @@ def discard(
 
     Example: zena queue discard --fingerprint 5f2c1a9be011 --yes
     """
+    from zena.cli.shell import settings
     from zena.kit.queue import failures
 
     wanted = _wanted(jobs, fingerprint=fingerprint, kind=kind, everything=everything)
     held = ask_as(Role.OPS, lambda conn: _held(conn, wanted))
     confirm({f"held jobs of {name}": count for name, count in _by_kind(held).items()}, yes=yes)
-    copy = export or _export_file()
+    copy = export or failures.copy_in(settings().data_dir, SystemClock().now())
 
     async def work(conn: "Raw") -> int:
         from zena.kit.changes import record
@@ -167,13 +168,6 @@ async def _check_retried(conn: "Raw", held: "list[Failure]") -> None:
         raise CommandError(f"{paused} is paused: `zena queue resume {paused}` first", Exit.DATA)
     if not await conn.fetchval("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'zena-queue'"):
         raise CommandError("no worker is connected, so nothing would run: `zena queue workers`", Exit.UNAVAILABLE)
-
-
-def _export_file() -> Path:
-    from zena.cli.shell import settings
-
-    at = SystemClock().now()
-    return settings().data_dir / "exports" / f"queue-discarded-{at:%Y%m%d-%H%M%S-%f}.jsonl"
 
 
 def _by_kind(held: "list[Failure]") -> dict[str, int]:

@@ -162,7 +162,8 @@ async def _applied(place: Place, remedy: str, incident: tuple[str, str]) -> str:
     _, plan = await place.command("runbook", "plan", remedy, *incident)
     if "hash" not in plan:
         return "not planned" if plan.get("needed", True) else "not needed"
-    _, done = await place.command("runbook", "apply", remedy, "--plan", plan["hash"], *incident, "--even-so")
+    sure = ("--even-so", "--confirm", remedy)
+    _, done = await place.command("runbook", "apply", remedy, "--plan", plan["hash"], *incident, *sure)
     return str(done.get("verdict", "not applied"))
 
 

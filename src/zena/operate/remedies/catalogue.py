@@ -7,7 +7,7 @@ from zena.operate.remedies.contract import Remedy
 from zena.operate.remedies.fences import QUARANTINE, RESTORE_FENCE
 from zena.operate.remedies.figures import CLEAR_FAMILY
 from zena.operate.remedies.indexes import REBUILD_INDEX
-from zena.operate.remedies.jobs import RETRY_FAILED
+from zena.operate.remedies.jobs import DISCARD_HELD, RETRY_FAILED
 from zena.operate.remedies.keys import RESTORE_KEYS
 from zena.operate.remedies.logs import MEND_LOGS
 from zena.operate.remedies.processes import REPLACE_PROCESS
@@ -19,9 +19,9 @@ from zena.operate.remedies.tables import ANALYZE, CREATE_INDEX
 from zena.operate.remedies.tuning import LENGTHEN_LIFE, RAISE_LIMIT
 
 REMEDIES: Final[tuple[Remedy, ...]] = (
-    ANALYZE, CANCEL_BLOCKER, CLEAR_FAMILY, CREATE_INDEX, END_IDLE_TRANSACTION, EVICT_OLD, LENGTHEN_LIFE, MEND_LOGS,
-    PAUSE_KIND, QUARANTINE, RAISE_LIMIT, READ_ONLY, REBUILD_INDEX, REPLACE_PROCESS, RESTORE_FENCE, RESTORE_KEYS,
-    RESTORE_RIGHTS, RESUME_QUEUE, RETRY_FAILED,
+    ANALYZE, CANCEL_BLOCKER, CLEAR_FAMILY, CREATE_INDEX, DISCARD_HELD, END_IDLE_TRANSACTION, EVICT_OLD,
+    LENGTHEN_LIFE, MEND_LOGS, PAUSE_KIND, QUARANTINE, RAISE_LIMIT, READ_ONLY, REBUILD_INDEX, REPLACE_PROCESS,
+    RESTORE_FENCE, RESTORE_KEYS, RESTORE_RIGHTS, RESUME_QUEUE, RETRY_FAILED,
 )  # fmt: skip
 BY_NAME: Final = {remedy.id: remedy for remedy in REMEDIES}
 

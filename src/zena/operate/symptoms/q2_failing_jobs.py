@@ -56,7 +56,7 @@ def _held(failure: Failure, number: int, of: int, firms: set[str | None]) -> Hyp
     facts = {"fingerprint": failure.fingerprint, "jobs": number, "firms": len(firms), "starts": failure.starts}
     evidence = Evidence("held jobs", f"{failure.fingerprint}, for example job {failure.id}", facts)
     command = f"zena queue retry --fingerprint {failure.fingerprint}"
-    return Hypothesis(_kind(failure.error, len(firms)), 0.4 + 0.5 * number / of, says, [evidence], command)
+    return Hypothesis(cause_of(failure.error, len(firms)), 0.4 + 0.5 * number / of, says, [evidence], command)
 
 
 def _tried(attempted: Attempted, of: int) -> Hypothesis:
@@ -64,10 +64,10 @@ def _tried(attempted: Attempted, of: int) -> Hypothesis:
     facts = {"attempts": attempted.number, "firms": attempted.firms}
     evidence = Evidence("attempts", f"last at {attempted.last:%H:%M:%S}", facts)
     confidence = 0.4 + 0.4 * attempted.number / of
-    return Hypothesis(_kind(attempted.error, attempted.firms), confidence, says, [evidence], "zena queue failed")
+    return Hypothesis(cause_of(attempted.error, attempted.firms), confidence, says, [evidence], "zena queue failed")
 
 
-def _kind(error: str, firms: int) -> str:
+def cause_of(error: str, firms: int) -> str:
     """Arguments that cannot be read fail at one firm; what others do not answer, or code does, fails at all."""
     if any(word in error for word in _PAYLOAD) and firms == 1:
         return "payload"
