@@ -113,6 +113,7 @@ class Run:
                 self.since, self.board = now, boards[on]
                 self.board.seconds += _TURN
             await asyncio.sleep(_TURN)
+        os.kill(process, signal.SIGUSR2)  # it ends as it began
         return list(boards.values())
 
 
