@@ -5,6 +5,7 @@ import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -177,6 +178,48 @@ async def test_taking_back_what_guards_wants_its_name_typed(ward: Ward, operator
     refused = await order(operator, incident, kind="undo", run=str(run), words="yes")
     assert (refused.status_code, "as it stands above" in refused.text) == (422, True)
     assert (await order(operator, incident, kind="undo", run=str(run), words="quarantine")).status_code == 303
+
+
+@pytest.fixture
+async def unreadable(ward: Ward) -> AsyncIterator[int]:
+    """A kind of job fails, and one is held for arguments that nobody can read."""
+    conn, kind = ward.day.conn, "work.unreadable"
+    job = await conn.fetchval(
+        "INSERT INTO queue.pgqueuer (priority, entrypoint, status, payload) VALUES (0, $1, 'failed', 'x') RETURNING id",
+        kind,
+    )
+    await conn.execute(
+        "INSERT INTO queue.pgqueuer_log (job_id, status, priority, entrypoint, traceback)"
+        " VALUES ($1, 'failed', 0, $2, $3)", job, kind, {"exception_type": "DecodeError", "exception_message": "bad"},
+    )  # fmt: skip
+    for _ in range(20):
+        ward.day.made.observe("job", kind, 1.0, bad=True)
+    await ward.day.look()
+    number = await ward.incident(BY_ID["Q2"], kind)
+    await actions.note_diagnosis(conn, number, ranked([Hypothesis("payload", 0.9, "unreadable")]), ward.day.now)
+    yield number
+    await conn.execute("DELETE FROM queue.pgqueuer WHERE id = $1", job)
+
+
+async def test_what_is_final_wants_its_name_typed(
+    worker: State, ward: Ward, operator: As, unreadable: int, tmp_path: Path
+) -> None:
+    page = f"/ops/incidents/{unreadable}"
+    away = replace(worker, settings=worker.settings.model_copy(update={"data_dir": tmp_path}))
+    async with beside(Carrier(away).run()):
+        await order(operator, unreadable, kind="plan", remedy="discard_held")
+        assert (await done(ward, unreadable))[0]["state"] == "done", (await done(ward, unreadable))[0]["says"]
+        text = (await operator.get(page)).text
+        form = re.search(r'<form[^>]*id="apply-discard_held".*?</form>', text, re.DOTALL)
+        assert form is not None
+        wanted = {"kind": "apply", "remedy": "discard_held"} | dict(re.findall(r'name="(hash)" value="(\w+)"', form[0]))
+        assert ('name="words"' in form[0], "data-confirm" in form[0], len(wanted)) == (True, False, 3)
+        refused = await order(operator, unreadable, **wanted, words="yes")
+        assert (refused.status_code, list(tmp_path.iterdir())) == (422, [])
+        await order(operator, unreadable, **wanted, words="discard_held")
+        last = (await done(ward, unreadable))[0]
+    assert (last["state"], len(list((tmp_path / "exports").iterdir()))) == ("done", 1), last["says"]
+    assert await ward.day.conn.fetchval("SELECT count(*) FROM queue.pgqueuer WHERE entrypoint = 'work.unreadable'") == 0
 
 
 async def test_only_a_proof_of_just_now_places_an_order(
