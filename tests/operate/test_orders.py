@@ -201,6 +201,10 @@ async def unreadable(ward: Ward) -> AsyncIterator[int]:
     await conn.execute("DELETE FROM queue.pgqueuer WHERE id = $1", job)
 
 
+def copies(folder: Path) -> int:
+    return len(list(folder.glob("exports/*")))
+
+
 async def test_what_is_final_wants_its_name_typed(
     worker: State, ward: Ward, operator: As, unreadable: int, tmp_path: Path
 ) -> None:
@@ -215,10 +219,10 @@ async def test_what_is_final_wants_its_name_typed(
         wanted = {"kind": "apply", "remedy": "discard_held"} | dict(re.findall(r'name="(hash)" value="(\w+)"', form[0]))
         assert ('name="words"' in form[0], "data-confirm" in form[0], len(wanted)) == (True, False, 3)
         refused = await order(operator, unreadable, **wanted, words="yes")
-        assert (refused.status_code, list(tmp_path.iterdir())) == (422, [])
+        assert (refused.status_code, copies(tmp_path)) == (422, 0)
         await order(operator, unreadable, **wanted, words="discard_held")
         last = (await done(ward, unreadable))[0]
-    assert (last["state"], len(list((tmp_path / "exports").iterdir()))) == ("done", 1), last["says"]
+    assert (last["state"], copies(tmp_path)) == ("done", 1), last["says"]
     assert await ward.day.conn.fetchval("SELECT count(*) FROM queue.pgqueuer WHERE entrypoint = 'work.unreadable'") == 0
 
 
