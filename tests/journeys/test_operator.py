@@ -245,8 +245,18 @@ _HIDE = "() => Object.defineProperty(document, 'hidden', { configurable: true, g
 _SHOW = "() => { delete document.hidden; document.dispatchEvent(new Event('visibilitychange')); }"
 
 
+PLAN = {
+    "effects": ["write a copy of held jobs of work.import that failed as 5f2c1a9be011 (DecodeError)", "delete them"],
+    "touches": {"jobs": 3, "firms": 1}, "undo": "none: the copy tells what to do by hand",
+}  # fmt: skip
+_PLANNED = """
+INSERT INTO ops.operator_order (incident_id, kind, words, remedy, plan_hash, even_so, actor, at, ended_at, state, plan)
+VALUES ($1, 'plan', '', 'discard_held', '', false, 'somebody', $2, $2, 'done', $3)
+"""
+
+
 async def an_incident(house: House) -> str:
-    """Open one as who watches does, that reached a firm on two screens."""
+    """Open one as who watches does, that reached a firm on two screens, with a plan of what is final."""
     urls = urls_of_running(house.folder / "data")
     assert urls is not None
     conn, now = await asyncpg.connect(urls.ops), datetime.now(UTC)
@@ -257,11 +267,12 @@ async def an_incident(house: House) -> str:
             number = await series(conn, metric, label)
             await point(conn, number, now.replace(second=0, microsecond=0), {900: 40, 12: 400}, bad=3)
         reading = Reading(new_id().hex, over=True, calm=False, says="3 of 440 failed", value=0.1, limit=0.05)
-        why = Diagnosis([Hypothesis("new_error", 0.9, "an error", [Evidence("errors", "a1b2: 3 times")], "zena logs")])
+        why = Diagnosis([Hypothesis("payload", 0.9, "held", [Evidence("held jobs", "a1b2")], "zena queue failed")])
         async with conn.transaction():
-            incident = await open_incident(conn, BY_ID["A2"], reading, now, now)
+            incident = await open_incident(conn, BY_ID["Q2"], reading, now, now)
             assert incident is not None
             await note_diagnosis(conn, incident, why, now)
+            await conn.execute(_PLANNED, incident, now, {"hash": "0" * 64} | PLAN)
         return f"/ops/incidents/{incident}"
     finally:
         await conn.close()
