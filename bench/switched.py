@@ -11,6 +11,7 @@ from typing import Any
 
 from zena.__main__ import HOOKS
 from zena.cli import build_cli, main
+from zena.kit.logs import log_request
 from zena.main import build_state as made
 from zena.settings import Settings
 
@@ -24,7 +25,7 @@ def build_state(settings: Settings, *, worker: bool) -> Any:
     def off(*_: object) -> None:
         kept[:] = [list(hook) for hook in hooks]
         for hook in hooks:
-            hook.clear()
+            hook[:] = [listener for listener in hook if listener is log_request]  # a log is no measurement
 
     def on(*_: object) -> None:
         for hook, listeners in zip(hooks, kept, strict=False):
