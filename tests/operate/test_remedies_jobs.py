@@ -54,13 +54,13 @@ async def test_jobs_that_nobody_can_run_are_deleted_once_a_copy_lies_in_a_file(
     target = Target(BY_ID["Q2"], KIND, Reading(KIND, over=True, calm=False, says="they fail"))
     bench.broken = RuntimeError("the code is wrong")
     work()
-    await put(ops, 2)
-    await all_held(ops, 2)
+    await put(ops, 4)
+    await all_held(ops, 4)
     with pytest.raises(Refused, match="mend what it failed of, then `zena runbook plan retry_failed`"):
         await DISCARD_HELD.plan(look, target)
     bench.broken = ValueError("row 17 of 'a' is bad")
     unreadable = await put(ops, 3)
-    await all_held(ops, 5)
+    await all_held(ops, 7)
     plan = await DISCARD_HELD.plan(look, target)
     assert (plan.acts_on["jobs"], plan.touches, DISCARD_HELD.risk) == (unreadable, {"jobs": 3, "firms": 1}, "R3")
     (tmp_path / "exports").write_text("no folder")
@@ -71,7 +71,7 @@ async def test_jobs_that_nobody_can_run_are_deleted_once_a_copy_lies_in_a_file(
     (tmp_path / "exports").unlink()
     await DISCARD_HELD.apply(look, plan.acts_on, lines.append)
     [copy] = (tmp_path / "exports").glob("queue-discarded-*.jsonl")
-    assert lines == [f"3 deleted; a copy of each is in {copy}"]
+    assert lines == [f"3 deleted; a copy of each is in {copy.name}, under exports in the data directory"]
     assert [json.loads(line)["id"] for line in copy.read_text().splitlines()] == unreadable
     assert await DISCARD_HELD.gone(look, plan.acts_on)
-    assert len(await all_held(ops, 2)) == 2, "what failed of the code waits for it to be mended"
+    assert len(await all_held(ops, 4)) == 4, "what failed of the code waits for it to be mended"

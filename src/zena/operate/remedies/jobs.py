@@ -1,6 +1,6 @@
 """Held jobs that failed alike: run again, one first and no further than the first that fails; or deleted for good."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -58,13 +58,16 @@ async def _gone(look: Look, acts_on: Mapping[str, Any]) -> bool:
 async def _plan_discard(look: Look, target: Target) -> Plan:
     """Plan for arguments alone that cannot be read: whatever else a job failed of may be mended, and the job run."""
     held = await failures(look.conn, kind=target.scope, limit=_MOST)
-    alike = _most_alike(held) if held else []
-    firms = _touches(alike)["firms"]
-    if not alike or cause_of(alike[0].error, firms) != "payload":
+    firms: defaultdict[str, set[str | None]] = defaultdict(set)
+    for one in held:
+        firms[one.fingerprint].add(one.tenant)
+    unreadable = [one for one in held if cause_of(one.error, len(firms[one.fingerprint])) == "payload"]
+    if not unreadable:
         raise Refused(
             f"no job of {target.scope} is held for arguments that cannot be read: mend what it failed of, then"
             " `zena runbook plan retry_failed`"
         )
+    alike = _most_alike(unreadable)
     which = f"held jobs of {target.scope} that failed as {alike[0].fingerprint} ({alike[0].error})"
     effects = [f"write a copy of {which} into a file under exports, in the data directory",
                "delete them: what they were to do is not done"]  # fmt: skip
@@ -76,8 +79,9 @@ async def _discard(look: Look, acts_on: Mapping[str, Any], tell: Tell) -> None:
     try:
         count = await discard(look.conn, acts_on["jobs"], copy)
     except OSError as error:
-        raise Refused(f"{copy} cannot be written ({type(error).__name__}): nothing was deleted") from error
-    tell(f"{count} deleted; a copy of each is in {copy}")
+        why = f"exports in the data directory cannot be written ({type(error).__name__}): nothing was deleted"
+        raise Refused(why) from error
+    tell(f"{count} deleted; a copy of each is in {copy.name}, under exports in the data directory")
 
 
 DISCARD_HELD: Final = Remedy(
