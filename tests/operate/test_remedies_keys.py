@@ -15,6 +15,7 @@ from zena.kit.ids import new_id
 from zena.kit.state import State
 from zena.operate.integrity.posture import SWITCHES, wrong
 from zena.operate.remedies.contract import Refused, Target
+from zena.operate.remedies.fences import as_owner
 from zena.operate.remedies.indexes import REBUILD_INDEX
 from zena.operate.remedies.keys import RESTORE_KEYS
 from zena.operate.symptoms import x2_corruption
@@ -93,6 +94,16 @@ async def test_rows_that_came_in_meanwhile_are_told_and_no_more_come(unwatched: 
     finally:
         await root.execute("DELETE FROM task_label WHERE task_id = $1", stray[1])
     await done(unwatched, RESTORE_KEYS)
+    assert await sound(unwatched) == []
+
+
+async def test_who_is_cut_off_before_the_rows_were_looked_at_leaves_that_to_the_next(unwatched: Ward) -> None:
+    look = unwatched.hand.look()
+    plan = await RESTORE_KEYS.plan(look, TARGET)
+    await as_owner(look.conn, plan.acts_on["statements"])  # and then the process is gone
+    assert not await RESTORE_KEYS.gone(look, plan.acts_on)
+    left = await done(unwatched, RESTORE_KEYS)
+    assert (left["statements"], left["looks"]) == ([], plan.acts_on["looks"])
     assert await sound(unwatched) == []
 
 
